@@ -1,0 +1,93 @@
+"""`restoretk deblur`: a regularised inverse of the blur."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from restoretk.cli._group import say
+from restoretk.cli._options import (
+    boundary_option,
+    check_output,
+    dtype_option,
+    file_of,
+    force_option,
+    output_option,
+    photo_argument,
+    print_json,
+    psf_option,
+    say_losses,
+    spelled,
+)
+
+if TYPE_CHECKING:
+    from restoretk.restoration import Restoration
+
+
+@click.command()
+@photo_argument
+@psf_option
+@click.option(
+    "--method",
+    "method_spec",
+    default="wiener",
+    show_default=True,
+    metavar="NAME:KEY=VALUE,...",
+    help="The method, such as wiener or regularized_filter:regularization=gcv.",
+)
+@boundary_option("unknown")
+@output_option("The restored picture; its suffix says the format.")
+@dtype_option
+@force_option
+@click.option("--json", "as_json", is_flag=True, help="Print what was chosen as JSON on stdout.")
+def deblur(
+    photo: Path,
+    psf_spec: str,
+    method_spec: str,
+    boundary: str,
+    output: Path,
+    dtype: str | None,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """\b
+    Examples:
+      restoretk deblur blurred.png --psf disk:radius=4 -o sharp.png
+      restoretk deblur blurred.png --psf motion:length=15,angle=30 --method regularized_filter -o sharp.png
+      restoretk deblur blurred.tif --psf psf.npy --method wiener:noise_to_signal=0.002 -o sharp.tif --json
+
+    Restore a blurred picture whose blur is known: a regularised inverse of it.
+
+    What was chosen automatically (the regularization, the noise level) is said on stderr. Transparency and metadata of
+    the picture are kept as they are.
+    """  # noqa: D301 - \b is click's mark for lines to leave as they are
+    from restoretk import image_files
+    from restoretk.catalogue import make_method, make_psf
+    from restoretk.restoration import restore
+
+    psf = spelled("--psf", make_psf, psf_spec)
+    name, options = spelled("--method", make_method, method_spec)
+    boundary = options.pop("boundary", boundary)  # a method may spell it too: "wiener:boundary=wrap"
+    source = image_files.read_image(photo)
+    check_output(output, source, dtype, force, inputs=(file_of(psf_spec),))
+    restoration = restore(source.image, psf, name, boundary=boundary, channel_axis=source.channel_axis, **options)
+    written = image_files.write_image(output, restoration.image, like=source, dtype=dtype, overwrite=force)
+    if as_json:
+        files = {"input": photo, "output": output, "psf": psf_spec, "boundary": boundary}
+        print_json({**files, **restoration.as_dict(), "clipped": written.clipped, "lost": written.lost})
+        return
+    say(_what_was_chosen(restoration))
+    for warning in restoration.warnings:
+        say(f"warning: {warning}")
+    say_losses(written)
+
+
+def _what_was_chosen(restoration: Restoration) -> str:
+    chosen = [
+        f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}"
+        for key, value in restoration.parameters.items()
+    ]
+    sigma = "none needed" if restoration.noise_sigma is None else f"{restoration.noise_sigma:.4g}"
+    return f"{restoration.method}: {', '.join(chosen)}; noise sigma {sigma}"

@@ -1,0 +1,1 @@
+"""H and its adjoint: what both meanings of "deconvolution" rest on."""

@@ -1,0 +1,63 @@
+"""The door for PSFs: finite, non-negative, sum 1."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from restoretk._arrays import Array, check_finite
+
+SUM_TOLERANCE = 1e-3
+
+
+def check_psf(psf: npt.ArrayLike, name: str = "psf") -> Array:
+    """The PSF as an array of floats, once its promises are checked: finite, non-negative and of sum 1 within 1e-3.
+
+    Nothing is normalised, centred or transposed: a PSF that breaks a promise is told so. The third promise, that the
+    origin is at ``shape // 2``, cannot be seen in the values.
+
+    Parameters
+    ----------
+    psf : array_like of D >= 1 axes
+        Integers or floats.
+    name : str
+        The name of the argument, for messages.
+
+    Returns
+    -------
+    ndarray
+        float32 for a float32 PSF, else float64; the array itself where it already is that.
+
+    Raises
+    ------
+    TypeError
+        For a masked, boolean, complex, object or text array: an OTF never enters through a psf argument.
+    ValueError
+        For a PSF without axes or elements, with NaN, infinite or negative values, all zero, or with another sum.
+
+    Examples
+    --------
+    >>> check_psf([0.25, 0.5, 0.25])
+    array([0.25, 0.5 , 0.25])
+    >>> check_psf([1, 2, 1])
+    Traceback (most recent call last):
+    ValueError: psf must sum to 1 within 0.001, got 4: divide the psf by its sum
+    """
+    if isinstance(psf, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array, whose mask would be lost: fill it")
+    array = np.asarray(psf)
+    if array.dtype.kind not in "iuf":
+        otf = ": an OTF never enters through a psf argument" if array.dtype.kind == "c" else ""
+        raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}{otf}")
+    if array.ndim == 0 or array.size == 0:
+        raise ValueError(f"{name} must have at least one axis and one element, got shape {array.shape}")
+    kernel: Array = array.astype(np.float32 if array.dtype == np.float32 else np.float64, copy=False)
+    check_finite(kernel, name)
+    if (kernel < 0).any():
+        raise ValueError(f"{name} must not be negative, got a minimum of {kernel.min():.6g}")
+    total = float(kernel.sum(dtype=np.float64))
+    if total == 0:
+        raise ValueError(f"{name} must not be all zero, got shape {kernel.shape} without light")
+    if not abs(total - 1) <= SUM_TOLERANCE:
+        raise ValueError(f"{name} must sum to 1 within {SUM_TOLERANCE}, got {total:.6g}: divide the {name} by its sum")
+    return kernel

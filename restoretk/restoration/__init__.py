@@ -1,0 +1,92 @@
+"""The inverse of H: (image, psf, *, options) -> image. This is "deconvolution" in signal and image processing."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import Any
+
+import numpy.typing as npt
+
+from restoretk._arrays import Array
+from restoretk.restoration._frequency_domain import LinearFilter
+from restoretk.restoration.inverse import decide as _decide_inverse
+from restoretk.restoration.inverse import inverse_filter
+from restoretk.restoration.record import Criterion, Restoration
+from restoretk.restoration.regularized import decide as _decide_regularized
+from restoretk.restoration.regularized import regularized_filter
+from restoretk.restoration.wiener import decide as _decide_wiener
+from restoretk.restoration.wiener import wiener
+
+__all__ = ["METHODS", "Criterion", "Restoration", "inverse_filter", "regularized_filter", "restore", "wiener"]
+
+METHODS: Mapping[str, Callable[..., Array]] = MappingProxyType(
+    {"inverse_filter": inverse_filter, "wiener": wiener, "regularized_filter": regularized_filter}
+)
+
+# The same methods, answering with what they decided instead of the image alone.
+_DECIDE: Mapping[str, Callable[..., LinearFilter]] = MappingProxyType(
+    {
+        "inverse_filter": _decide_inverse,
+        "wiener": _decide_wiener,
+        "regularized_filter": partial(_decide_regularized, every_criterion=True),
+    }
+)
+
+
+def restore(
+    image: npt.ArrayLike,
+    psf: npt.ArrayLike,
+    method: str = "wiener",
+    *,
+    boundary: str = "unknown",
+    channel_axis: int | None = None,
+    **options: Any,
+) -> Restoration:
+    """The image restored by a method of METHODS, with the record of what was chosen and why.
+
+    Parameters
+    ----------
+    image : array_like of shape (..., *spatial)
+        The observed image g.
+    psf : array_like of D axes
+        The point spread function h: non-negative, sum 1, origin at ``psf.shape // 2``.
+    method : str
+        A name in METHODS.
+    boundary : str
+        What lies beyond the frame. ``unknown``: only the observed pixels count and the scene beyond them is estimated with
+        the picture; or wrap, reflect, symmetric, edge, constant.
+    channel_axis : int or None
+        The axis of the image that holds channels.
+    **options
+        The options of the method, such as ``regularization="discrepancy"``.
+
+    Returns
+    -------
+    Restoration
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a method or option that does not exist, and what the method raises.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from restoretk.convolution.blur import convolve
+    >>> psf = np.array([0.1, 0.7, 0.2])
+    >>> blurred = convolve(np.array([0.0, 1, 0, 0, 2, 0]), psf, boundary="wrap")
+    >>> result = restore(blurred, psf, "wiener", noise_to_signal=0.01, boundary="wrap")
+    >>> result.parameters["noise_to_signal"], result.image.shape
+    (0.01, (6,))
+    """
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+    known = [name for name, p in inspect.signature(METHODS[method]).parameters.items() if p.kind is p.KEYWORD_ONLY]
+    for name in options:
+        if name not in known:
+            raise ValueError(f"method {method!r} takes the options {', '.join(known)}, got {name!r}")
+    decided = _DECIDE[method](image, psf, boundary=boundary, channel_axis=channel_axis, **options)
+    return decided.restoration()

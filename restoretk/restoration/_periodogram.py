@@ -1,0 +1,79 @@
+"""The periodogram of a picture, and a thin but faithful choice of its bins for a likelihood."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from restoretk._arrays import Array
+from restoretk.convolution.fourier import forward_transform, half_spectrum_weights
+
+_BINS_PER_SHELL = 2500  # of the periodogram, drawn from each octave of frequency
+
+
+def periodogram(planes: Array, spatial_ndim: int, *, periodic: bool) -> Array:
+    """Give |F|^2 / N on the half spectrum, averaged over the planes; of Hann-windowed planes if not periodic.
+
+    The window has a mean square of 1, so that white noise of variance v has the expectation v either way.
+    """
+    shape = planes.shape[planes.ndim - spatial_ndim :]
+    stack = planes.reshape((-1, *shape)).astype(np.float64, copy=False)
+    total = np.zeros((*shape[:-1], shape[-1] // 2 + 1))
+    window = np.ones((1,) * spatial_ndim) if periodic else _hann(shape)
+    for plane in stack:
+        mean = np.sum(plane * window) / np.sum(np.broadcast_to(window, shape))
+        total += np.abs(forward_transform((plane - mean) * window, spatial_ndim)) ** 2
+    return total / (len(stack) * plane.size)
+
+
+def _hann(shape: Sequence[int]) -> Array:
+    """Give the Hann window with a mean square of 1; zero half a sample beyond either edge."""
+    window = np.ones((1,) * len(shape))
+    for axis, size in enumerate(shape):
+        profile = np.sin(np.pi * (np.arange(size) + 0.5) / size) ** 2
+        profile /= np.sqrt(np.mean(profile**2))
+        window = window * profile.reshape([-1 if other == axis else 1 for other in range(len(shape))])
+    return window
+
+
+def draw_bins(shape: Sequence[int], skip: int) -> tuple[tuple[Array, ...], Array]:
+    """Indices into the half spectrum and their weights: all bins of low frequency, a fixed draw in every octave above.
+
+    The likelihood is a mean over bins, a few thousand of each octave determine it to 1 % in sigma, and its cost no
+    longer depends on the size of the picture.
+    """
+    rng = np.random.default_rng(0)  # the same draw each time: the fit is a function of the picture
+    half = half_spectrum_weights(shape)
+    reach = [n // 2 for n in shape]
+    parts, weights = [], []
+    inner = [-1] * len(shape)  # the box of the octaves done before: nothing yet
+    for octave in range(int(np.ceil(np.log2(max(max(reach), 1)))), -1, -1):
+        outer = [max(r >> octave, i) for r, i in zip(reach, inner, strict=True)]
+        drawn, weight = _draw_shell(rng, shape, inner, outer)
+        parts.append(drawn)
+        weights.append(np.full(drawn.shape[1], weight))
+        inner = outer
+    signed = np.concatenate(parts, axis=1)
+    kept = np.abs(signed).max(axis=0) > skip
+    signed, weight_of = signed[:, kept], np.concatenate(weights)[kept]
+    indices = tuple(k % n for k, n in zip(signed, shape, strict=True))
+    return indices, weight_of * half[indices[-1]]
+
+
+def _draw_shell(
+    rng: np.random.Generator, shape: Sequence[int], inner: Sequence[int], outer: Sequence[int]
+) -> tuple[Array, float]:
+    """Signed indices in the box ``outer`` but not ``inner`` (last axis >= 0), all or a draw of them; bins per draw."""
+    low = [-min(o, (n - 1) // 2) for o, n in zip(outer[:-1], shape[:-1], strict=True)] + [0]
+    sides = [o - a + 1 for o, a in zip(outer, low, strict=True)]
+    total = int(np.prod(sides, dtype=np.float64))
+    if total <= 2 * _BINS_PER_SHELL:
+        box = np.stack([grid.ravel() for grid in np.indices(sides)])
+        each = 1.0
+    else:
+        box = np.stack([rng.integers(0, side, 2 * _BINS_PER_SHELL) for side in sides])
+        each = total / (2 * _BINS_PER_SHELL)
+    signed = box + np.array(low)[:, None]
+    outside = np.any(np.abs(signed) > np.array(inner)[:, None], axis=0)
+    return signed[:, outside], each

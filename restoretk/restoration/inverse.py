@@ -1,0 +1,82 @@
+"""The inverse filter 1 / H, cut off where the blur left too little to divide by."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from restoretk._arrays import Array
+from restoretk.restoration._frequency_domain import LinearFilter, open_problem
+
+
+def decide(
+    image: npt.ArrayLike,
+    psf: npt.ArrayLike,
+    *,
+    cutoff: float = 0.1,
+    boundary: str = "symmetric",
+    channel_axis: int | None = None,
+) -> LinearFilter:
+    """The inverse filter as a `LinearFilter`; see `inverse_filter`."""
+    if not 0 <= cutoff < 1:
+        raise ValueError(f"cutoff must be in [0, 1), got {cutoff}")
+    problem = open_problem(image, psf, boundary, channel_axis)
+    magnitude = np.abs(problem.otf)
+    kept = (magnitude >= cutoff * magnitude.max()) & (magnitude > 0)
+    transfer = np.divide(1, problem.otf, out=np.zeros_like(problem.otf), where=kept)
+    return LinearFilter("inverse_filter", problem, transfer, {"cutoff": float(cutoff)})
+
+
+def inverse_filter(
+    image: npt.ArrayLike,
+    psf: npt.ArrayLike,
+    *,
+    cutoff: float = 0.1,
+    boundary: str = "symmetric",
+    channel_axis: int | None = None,
+) -> Array:
+    """The image divided by the OTF wherever the OTF is at least ``cutoff`` times its peak, zero elsewhere.
+
+    Model g = h * f; filter 1 / H where |H| >= cutoff * max|H|, else 0: the truncated inverse. It knows nothing of noise
+    and amplifies it by up to 1 / cutoff; it is here to be compared with, and for data without noise.
+
+    Parameters
+    ----------
+    image : array_like of shape (..., *spatial)
+        The observed image g.
+    psf : array_like of D axes
+        The point spread function h: non-negative, sum 1, origin at ``psf.shape // 2``. D says how many trailing axes of
+        the image are spatial.
+    cutoff : float
+        In [0, 1), relative to the largest |H|. 0 divides wherever H is not exactly zero.
+    boundary : str
+        What lies beyond the frame: wrap (the exact periodic filter, no padding), reflect, symmetric, edge, constant,
+        or unknown (estimated with the picture).
+    channel_axis : int or None
+        The axis of the image that holds channels; each is filtered with the same PSF.
+
+    Returns
+    -------
+    ndarray
+        Same shape and dtype as the image. Nothing is clipped for float images.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a cutoff outside [0, 1), and for an image, PSF or boundary that cannot be used.
+
+    References
+    ----------
+    .. [1] R. C. Gonzalez and R. E. Woods, Digital Image Processing, 4th ed., 2018, section 5.7, eq. (5-78).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from restoretk.convolution.blur import convolve
+    >>> psf = np.array([0.1, 0.7, 0.2])
+    >>> scene = np.array([0.0, 1, 0, 0, 2, 0])
+    >>> blurred = convolve(scene, psf, boundary="wrap")
+    >>> inverse_filter(blurred, psf, boundary="wrap").round(6) + 0.0
+    array([0., 1., 0., 0., 2., 0.])
+    """
+    return decide(image, psf, cutoff=cutoff, boundary=boundary, channel_axis=channel_axis).image()

@@ -1,0 +1,294 @@
+"""Choose the regularization of a linear filter: every rule evaluated for all candidates from one pass over the spectrum.
+
+The filter is x = conj(H) G / (|H|^2 + lambda |P|^2). With s = |H|^2 / |P|^2 its action on the data is A = s / (s + lambda):
+every rule below depends on the spectrum only through s, so the bins of equal s (to 1 / 256 of an octave) are summed once
+and each candidate then costs a few thousand operations, whatever the size of the picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from restoretk._arrays import Array
+from restoretk.restoration.record import Criterion
+
+SELECTORS = ("gcv", "predictive_gcv", "discrepancy", "upre", "marginal_likelihood", "whiteness", "l_curve")
+NEED_NOISE = ("discrepancy", "upre")
+
+_CANDIDATES = 121  # over the whole range of s, then refined around the best one
+_EXACT_BINS = 1 << 14  # spectra up to this size are not binned
+_PILOT = 0.3  # of the textbook choice: weaker than it, so that the weights reach the frequencies in question
+_LEAST_REGULARISED = 0.01  # share of the bins
+_LEAST_CURVATURE = 0.05  # of a corner of the L-curve; less is a bend
+
+
+@dataclass(frozen=True)
+class SpectralStatistics:
+    """Sums over all bins of the full spectrum that share one ratio s = |H|^2 / |P|^2; bins with |P| = 0 are left out.
+
+    Attributes
+    ----------
+    ratio : ndarray of shape (K,)
+        s of each class, ascending.
+    count : ndarray of shape (K,)
+        Number of bins of the full spectrum, times the number of planes.
+    power, squared_power : ndarray of shape (K,)
+        Sum of |G|^2 / N and of its square.
+    count_per_penalty, power_per_penalty : ndarray of shape (K,)
+        Sums of 1 / |P|^2 and of |G|^2 / (N |P|^2).
+    free : float
+        Number of bins with |P| = 0, times the number of planes: passed unregularised.
+    pixels : float
+        Number of observed values: those to which the noise power refers.
+    """
+
+    ratio: Array
+    count: Array
+    power: Array
+    squared_power: Array
+    count_per_penalty: Array
+    power_per_penalty: Array
+    free: float
+    pixels: float
+
+    def candidates(self) -> Array:
+        """Logarithmically spaced lambdas that cover everything from no regularization to nothing but."""
+        ratio = self.ratio[self.ratio > 0]
+        if ratio.size == 0:
+            return np.array([1.0])
+        low, high = max(float(ratio[0]), float(ratio[-1]) * 1e-18) * 1e-2, float(ratio[-1]) * 1e2
+        return np.geomspace(low, high, _CANDIDATES)
+
+    def residual_power(self, candidates: Array) -> Array:
+        """||g - h * f(lambda)||^2, shape of the candidates."""
+        return _misfit(self, candidates) ** 2 @ self.power
+
+    def degrees_of_freedom(self, candidates: Array) -> Array:
+        """The trace of A, shape of the candidates."""
+        return self.free + (1 - _misfit(self, candidates)) @ self.count
+
+
+def _misfit(statistics: SpectralStatistics, candidates: Array) -> Array:
+    """1 - A = lambda / (s + lambda), shape (candidates, K)."""
+    column = np.asarray(candidates, np.float64)[..., None]
+    return column / (statistics.ratio + column)
+
+
+def gather_statistics(
+    otf_power: Array, operator_power: Array, powers: list[Array], weights: Array, pixels: float
+) -> SpectralStatistics:
+    """The sums of `SpectralStatistics` over half spectra.
+
+    Parameters
+    ----------
+    otf_power, operator_power : ndarray, half spectrum
+        |H|^2 and |P|^2.
+    powers : list of ndarray, half spectra
+        |G|^2 / N of each plane.
+    weights : ndarray
+        How often each bin counts in the full spectrum; broadcasts with the half spectrum.
+    pixels : float
+        Number of observed values in all planes.
+    """
+    shape = otf_power.shape
+    weight = np.broadcast_to(weights, shape)
+    penalty = np.broadcast_to(operator_power, shape)
+    held = penalty > 0
+    free = float(weight[~held].sum()) * len(powers)
+    penalty, weight = penalty[held], weight[held]
+    ratio = otf_power[held] / penalty
+    count = weight * float(len(powers))
+    power = weight * sum(plane[held] for plane in powers)
+    squared = weight * sum(plane[held] ** 2 for plane in powers)
+    sums = [count, power, squared, count / penalty, power / penalty]
+    if ratio.size > _EXACT_BINS:
+        # The exponent and the top 8 bits of the mantissa of a float32 are a logarithm to 1/256 octave, for free.
+        keys = ratio.astype(np.float32).view(np.int32) >> 15
+        keys -= keys.min()
+        binned = [np.bincount(keys, weights=values) for values in (*sums, count * ratio)]
+        used = binned[0] > 0
+        *sums, ratios = (values[used] for values in binned)
+        ratio = ratios / sums[0]  # the mean ratio of the class: binning then errs only to second order
+    order = np.argsort(ratio)
+    count, power, squared, count_per_penalty, power_per_penalty = (values[order] for values in sums)
+    return SpectralStatistics(
+        ratio[order], count, power, squared, count_per_penalty, power_per_penalty, free=free, pixels=pixels
+    )
+
+
+def choose(statistics: SpectralStatistics, selector: str, noise_sigma: float | None = None) -> Criterion:
+    """The regularization that one rule chooses, with its curve.
+
+    Parameters
+    ----------
+    statistics : SpectralStatistics
+    selector : str
+        One of SELECTORS: ``gcv`` (generalised cross-validation of the restored picture, see Notes), ``predictive_gcv``
+        (the textbook's, of the blurred picture [1]_), ``discrepancy`` (residual power = noise power
+        [2]_), ``upre`` (unbiased predictive risk, Mallows' C_L [3]_), ``marginal_likelihood`` [4]_, ``whiteness`` (of the
+        residual [5]_), ``l_curve`` (its corner [6]_).
+    noise_sigma : float or None
+        Needed by ``discrepancy`` and ``upre``.
+
+    Raises
+    ------
+    ValueError
+        For a selector that does not exist, or one that needs the noise level and is not given it.
+
+    Notes
+    -----
+    Textbook generalised cross-validation estimates the error of h * f, in which the frequencies that the blur weakened
+    hardly count, although it is there that the restored picture goes wrong: where the blur and the structures of a picture
+    share a direction it lost up to 0.8 dB to the best lambda. ``gcv`` therefore takes the textbook's choice only as a pilot
+    lambda_0, reads sigma^2 off its residual (Wahba's estimate), and minimises residual power plus 2 sigma^2 times degrees
+    of freedom with every frequency weighted by the squared gain of a pilot filter,
+    W = |H|^2 / (|H|^2 + 0.3 lambda_0 |P|^2)^2: the error then counts as it will in the picture. Needs no noise level either.
+    ``scripts/reproduce_gcv.py`` measures both.
+
+    References
+    ----------
+    .. [1] G. H. Golub, M. Heath and G. Wahba, Technometrics 21, 1979, eq. (1.4).
+    .. [2] B. R. Hunt, IEEE Trans. Comput. 22, 1973, eq. (22); V. A. Morozov, 1966.
+    .. [3] C. L. Mallows, Technometrics 15, 1973; C. R. Vogel, Computational Methods for Inverse Problems, 2002, sec. 7.1.
+    .. [4] N. P. Galatsanos and A. K. Katsaggelos, IEEE Trans. Image Process. 1, 1992.
+    .. [5] A. Lanza, M. Pragliola and F. Sgallari, ETNA 53, 2020.
+    .. [6] P. C. Hansen, SIAM Review 34, 1992.
+    """
+    if selector not in SELECTORS:
+        raise ValueError(f"regularization must be a number >= 0 or one of {', '.join(SELECTORS)}, got {selector!r}")
+    if selector in NEED_NOISE and noise_sigma is None:
+        raise ValueError(f"regularization {selector!r} needs noise_sigma")
+    if selector == "discrepancy":
+        return _discrepancy(statistics, float(noise_sigma or 0.0))
+    if selector == "l_curve":
+        return _l_curve(statistics)
+    if selector == "gcv":
+        return _gcv(statistics)
+    variance = float(noise_sigma or 0.0) ** 2
+    criteria: dict[str, Callable[[Array], Array]] = {
+        "predictive_gcv": lambda tried: _log_gcv(statistics, tried),
+        "upre": lambda tried: statistics.residual_power(tried) + 2 * variance * statistics.degrees_of_freedom(tried),
+        "marginal_likelihood": lambda tried: _negative_log_likelihood(statistics, tried),
+        "whiteness": lambda tried: _log_whiteness(statistics, tried),
+    }
+    return _minimise(statistics, selector, criteria[selector])
+
+
+def _log_gcv(statistics: SpectralStatistics, candidates: Array) -> Array:
+    misfit = _misfit(statistics, candidates)
+    residual = misfit**2 @ statistics.power
+    return np.log(np.maximum(residual, np.finfo(float).tiny)) - 2 * np.log(misfit @ statistics.count)
+
+
+def _gcv(statistics: SpectralStatistics) -> Criterion:
+    """Generalised cross-validation with every frequency weighted by the squared gain of a pilot filter."""
+    textbook = np.array([choose(statistics, "predictive_gcv").regularization])
+    misfit = _misfit(statistics, textbook)
+    # Wahba's estimate of sigma^2: the residual over its degrees of freedom at the textbook's choice.
+    variance = float((misfit**2 @ statistics.power / np.maximum(misfit @ statistics.count, 1e-300))[0])
+    # |H|^2 / (|H|^2 + lambda_0 |P|^2)^2 = s / (s + lambda_0)^2 / |P|^2
+    gain = statistics.ratio / (statistics.ratio + _PILOT * textbook[0]) ** 2
+
+    def risk(tried: Array) -> Array:
+        misfit = _misfit(statistics, tried)
+        freedom = (1 - misfit) @ (gain * statistics.count_per_penalty)
+        return misfit**2 @ (gain * statistics.power_per_penalty) + 2 * variance * freedom
+
+    return _minimise(statistics, "gcv", risk)
+
+
+def _negative_log_likelihood(statistics: SpectralStatistics, candidates: Array) -> Array:
+    """White noise plus a signal of spectrum proportional to 1 / |P|^2, the common variance profiled out."""
+    misfit = _misfit(statistics, candidates)  # 1 / V with V = 1 + s / lambda
+    total = float(statistics.count.sum())
+    mean = np.maximum(misfit @ statistics.power, np.finfo(float).tiny) / total
+    return -np.log(np.maximum(misfit, np.finfo(float).tiny)) @ statistics.count / total + np.log(mean)
+
+
+def _log_whiteness(statistics: SpectralStatistics, candidates: Array) -> Array:
+    misfit = _misfit(statistics, candidates)
+    fourth, second = misfit**4 @ statistics.squared_power, misfit**2 @ statistics.power
+    tiny = np.finfo(float).tiny
+    return np.log(np.maximum(fourth, tiny)) - 2 * np.log(np.maximum(second, tiny))
+
+
+def _minimise(statistics: SpectralStatistics, name: str, criterion: Callable[[Array], Array]) -> Criterion:
+    """The best of the candidates, refined between its neighbours."""
+    from scipy.optimize import minimize_scalar  # 40 times the cost of a bare start: only where it is used
+
+    candidates = statistics.candidates()
+    values = criterion(candidates)
+    best = int(np.argmin(values))
+    if best in (0, len(candidates) - 1):
+        end = "no regularization" if best == 0 else "the strongest regularization"
+        note = f"{name} asks for {end} of the range: the data do not determine it"
+        return Criterion(name, float(candidates[best]), candidates, values, attained=False, note=note)
+    logs = np.log(candidates)
+    refined = minimize_scalar(
+        lambda log: float(criterion(np.exp(np.array([log])))[0]),
+        bounds=(logs[best - 1], logs[best + 1]),
+        method="bounded",
+        options={"xatol": 1e-5},
+    )
+    return Criterion(name, float(np.exp(refined.x)), candidates, values)
+
+
+def _discrepancy(statistics: SpectralStatistics, noise_sigma: float) -> Criterion:
+    """The root of ||g - h * f(lambda)||^2 = N sigma^2 in log lambda; the left side only grows with lambda."""
+    from scipy.optimize import brentq  # 40 times the cost of a bare start: only where it is used
+
+    target = statistics.pixels * noise_sigma**2
+    candidates = statistics.candidates()
+    candidates = np.concatenate(
+        [candidates[0] * np.geomspace(1e-14, 0.1, 14), candidates, candidates[-1] * np.geomspace(10, 1e8, 8)]
+    )
+    values = statistics.residual_power(candidates)
+    if values[0] >= target or values[-1] <= target:
+        side, index = ("below", 0) if values[0] >= target else ("above", -1)
+        note = (
+            f"the constraint cannot be met: the noise power {target:.4g} is {side} every residual power, "
+            f"{values[0]:.4g} to {values[-1]:.4g}; the nearest end of the range is used"
+        )
+        return Criterion(
+            "discrepancy", float(candidates[index]), candidates, values - target, attained=False, note=note
+        )
+    above = int(np.argmax(values > target))
+    log_root = brentq(
+        lambda log: float(statistics.residual_power(np.array([np.exp(log)]))[0]) / target - 1,
+        np.log(candidates[above - 1]),
+        np.log(candidates[above]),
+        xtol=1e-10,
+    )
+    return Criterion("discrepancy", float(np.exp(log_root)), candidates, values - target)
+
+
+def _l_curve(statistics: SpectralStatistics) -> Criterion:
+    """The first convex corner of (log ||g - h * f||, log ||p * f||), met from the side of least regularization.
+
+    The corner of largest curvature would often be a later one, where all of the picture but its coarsest parts is gone.
+    A picture that the blur left invertible has no corner at all: its residual starts at zero.
+    """
+    candidates = statistics.candidates()
+    misfit = _misfit(statistics, candidates)
+    # A few bins next to the zeros of H bend the curve where all the others are still unregularised: no corner of the picture.
+    reached = np.where(statistics.ratio > 1e-12 * statistics.ratio[-1], statistics.count, 0)
+    begun = int(np.argmax(misfit @ reached > _LEAST_REGULARISED * reached.sum()))
+    candidates, misfit = candidates[begun:], misfit[begun:]
+    tiny = np.finfo(float).tiny
+    residual = np.log(np.maximum(misfit**2 @ statistics.power, tiny)) / 2
+    # |P|^2 |X|^2 = s / (s + lambda)^2 |G|^2
+    roughness = np.log(np.maximum((misfit / candidates[:, None]) ** 2 * statistics.ratio @ statistics.power, tiny)) / 2
+    step = np.log(candidates)
+    right, up = np.gradient(residual, step), np.gradient(roughness, step)
+    speed = np.maximum(right**2 + up**2, 1e-12) ** 1.5
+    curvature = (right * np.gradient(up, step) - up * np.gradient(right, step)) / speed
+    inner = curvature[1:-1]
+    corners = np.flatnonzero((inner > curvature[:-2]) & (inner >= curvature[2:]) & (inner > _LEAST_CURVATURE)) + 1
+    if corners.size == 0:
+        stand_in = choose(statistics, "gcv").regularization
+        note = "the L-curve has no corner; the value that gcv chooses stands in"
+        return Criterion("l_curve", stand_in, candidates, -curvature, attained=False, note=note)
+    return Criterion("l_curve", float(candidates[corners[0]]), candidates, -curvature)

@@ -1,0 +1,196 @@
+"""The regularized filter: least squares under a smoothness constraint, in closed form in the Fourier domain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+
+from restoretk._arrays import Array, check_finite
+from restoretk.convolution.fourier import frequency_grid, psf_to_otf
+from restoretk.restoration import regularization as rules
+from restoretk.restoration._frequency_domain import LinearFilter, Problem, open_problem
+from restoretk.restoration.record import Criterion
+
+# |P|^2 in terms of L = sum_i (2 - 2 cos w_i), the symbol of minus the (2D + 1)-point Laplacian on the D axes of the PSF.
+OPERATORS: Mapping[str, int] = MappingProxyType({"identity": 0, "gradient": 1, "laplacian": 2, "biharmonic": 4})
+
+
+def operator_power(operator: str | npt.ArrayLike, psf_shape: tuple[int, ...], torus: tuple[int, ...]) -> Array:
+    """|P|^2 of the regularization operator on the half spectrum of the torus.
+
+    Named operators act on the axes on which the PSF has more than one sample.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, or an array with another number of axes than the PSF, with nothing but zeros or with NaN.
+    """
+    if isinstance(operator, str):
+        if operator not in OPERATORS:
+            raise ValueError(f"operator must be one of {', '.join(OPERATORS)} or an array, got {operator!r}")
+        symbol = np.zeros((1,) * len(torus))
+        for side, frequencies in zip(psf_shape, frequency_grid(torus), strict=True):
+            if side > 1 or all(other == 1 for other in psf_shape):
+                symbol = symbol + 4 * np.sin(np.pi * frequencies) ** 2
+        half = (*torus[:-1], torus[-1] // 2 + 1)
+        return np.broadcast_to(symbol ** OPERATORS[operator], half)
+    kernel = np.asarray(operator, np.float64)
+    check_finite(kernel, "operator")
+    if kernel.ndim != len(torus) or not kernel.any():
+        raise ValueError(
+            f"operator must be a non-zero array of {len(torus)} axes, like the psf, got shape {kernel.shape}"
+        )
+    if any(side > size for side, size in zip(kernel.shape, torus, strict=True)):
+        raise ValueError(f"operator of shape {kernel.shape} is larger than the image {torus}")
+    transfer = psf_to_otf(kernel, torus)
+    return transfer.real**2 + transfer.imag**2
+
+
+def decide(
+    image: npt.ArrayLike,
+    psf: npt.ArrayLike,
+    *,
+    regularization: float | str = "gcv",
+    operator: str | npt.ArrayLike = "laplacian",
+    noise_sigma: float | str = "auto",
+    boundary: str = "symmetric",
+    channel_axis: int | None = None,
+    every_criterion: bool = False,
+) -> LinearFilter:
+    """The regularized filter as a `LinearFilter`; see `regularized_filter`. ``every_criterion`` evaluates all rules."""
+    _check_choice(regularization, noise_sigma)
+    problem = open_problem(image, psf, boundary, channel_axis)
+    penalty = operator_power(operator, problem.psf.shape, problem.torus)
+    wanted = [regularization] if isinstance(regularization, str) else []
+    if every_criterion:
+        wanted += [name for name in rules.SELECTORS if name not in wanted]
+    criteria, sigma = _evaluate(problem, penalty, wanted, noise_sigma)
+    chosen = criteria[regularization].regularization if isinstance(regularization, str) else float(regularization)
+    parameters: dict[str, float | str] = {
+        "regularization": chosen,
+        "chosen_by": regularization if isinstance(regularization, str) else "given",
+        "operator": operator if isinstance(operator, str) else "array",
+    }
+    denominator = problem.otf_power + chosen * penalty
+    transfer = np.divide(np.conj(problem.otf), denominator, out=np.zeros_like(problem.otf), where=denominator > 0)
+    warnings = tuple(
+        criteria[name].note for name in wanted[:1] if isinstance(regularization, str) and criteria[name].note
+    )
+    return LinearFilter("regularized_filter", problem, transfer, parameters, sigma, criteria, warnings)
+
+
+def _check_choice(regularization: float | str, noise_sigma: float | str) -> None:
+    if isinstance(regularization, str):
+        if regularization not in rules.SELECTORS:
+            raise ValueError(
+                f"regularization must be a number >= 0 or one of {', '.join(rules.SELECTORS)}, got {regularization!r}"
+            )
+    elif not 0 <= regularization < np.inf:
+        raise ValueError(
+            f"regularization must be a number >= 0 or one of {', '.join(rules.SELECTORS)}, got {regularization}"
+        )
+    if isinstance(noise_sigma, str):
+        if noise_sigma != "auto":
+            raise ValueError(f"noise_sigma must be a number >= 0 or 'auto', got {noise_sigma!r}")
+    elif not 0 <= noise_sigma < np.inf:
+        raise ValueError(f"noise_sigma must be a number >= 0 or 'auto', got {noise_sigma}")
+
+
+def _evaluate(
+    problem: Problem, penalty: Array, wanted: list[str], noise_sigma: float | str
+) -> tuple[dict[str, Criterion], float | None]:
+    """The wanted rules from one pass over the spectrum, and the noise level where one was needed or given."""
+    sigma = None if isinstance(noise_sigma, str) else float(noise_sigma)
+    if not wanted:
+        return {}, sigma
+    if sigma is None and any(name in rules.NEED_NOISE for name in wanted):
+        sigma = problem.signal_spectrum.noise_sigma
+    size = np.prod(problem.torus)
+    powers = [
+        (plane.real.astype(np.float64) ** 2 + plane.imag.astype(np.float64) ** 2) / size for plane in problem.spectrum
+    ]
+    pixels = float(np.prod(problem.frame if problem.boundary == "unknown" else problem.torus)) * len(powers)
+    statistics = rules.gather_statistics(problem.otf_power, penalty, powers, problem.weights, pixels)
+    return {name: rules.choose(statistics, name, sigma) for name in wanted}, sigma
+
+
+def regularized_filter(
+    image: npt.ArrayLike,
+    psf: npt.ArrayLike,
+    *,
+    regularization: float | str = "gcv",
+    operator: str | npt.ArrayLike = "laplacian",
+    noise_sigma: float | str = "auto",
+    boundary: str = "symmetric",
+    channel_axis: int | None = None,
+) -> Array:
+    """The image f that minimises ||g - h * f||^2 + regularization * ||p * f||^2: the regularized filter.
+
+    Closed form F = conj(H) G / (|H|^2 + lambda |P|^2) for each frequency: constrained least squares [1]_, also known as
+    Tikhonov-Miller filter. One lambda serves all channels and planes.
+
+    Parameters
+    ----------
+    image : array_like of shape (..., *spatial)
+        The observed image g.
+    psf : array_like of D axes
+        The point spread function h: non-negative, sum 1, origin at ``psf.shape // 2``. D says how many trailing axes of
+        the image are spatial.
+    regularization : float or str
+        lambda >= 0, dimensionless, or the rule that chooses it: ``gcv`` (generalised cross-validation, needs no noise
+        level), ``discrepancy`` (||g - h * f||^2 = N sigma^2, the constraint of Hunt [1]_; it over-smooths), ``upre``,
+        ``marginal_likelihood``, ``whiteness``, ``l_curve``; see `restoretk.restoration.regularization.choose`.
+    operator : str or array_like
+        p: ``laplacian`` (3, 5 or 7 points on the axes of the PSF), ``identity``, ``gradient``, ``biharmonic``, or an array
+        with the axes of the PSF and its origin at ``shape // 2``.
+    noise_sigma : float or "auto"
+        Standard deviation of the noise, in units of the image (fractions of full range for integers); "auto" estimates it
+        from the picture. Only ``discrepancy`` and ``upre`` use it.
+    boundary : str
+        What lies beyond the frame: wrap (the exact periodic filter, no padding), reflect, symmetric, edge, constant,
+        or unknown (estimated with the picture).
+    channel_axis : int or None
+        The axis of the image that holds channels; each is filtered with the same PSF and lambda.
+
+    Returns
+    -------
+    ndarray
+        Same shape and dtype as the image. Nothing is clipped for float images.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a negative regularization, an unknown rule, operator or boundary, and for an image or PSF that cannot be used.
+
+    Notes
+    -----
+    Assumes white noise and data that are linear in light. What a rule chose can be read from
+    ``restore(image, psf, "regularized_filter").parameters["regularization"]``.
+
+    References
+    ----------
+    .. [1] B. R. Hunt, "The application of constrained least squares estimation to image restoration by digital computer",
+       IEEE Trans. Comput. C-22, 1973, eq. (16).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from restoretk.convolution.blur import convolve
+    >>> psf = np.array([0.1, 0.7, 0.2])
+    >>> scene = np.array([0.0, 1, 0, 0, 2, 0])
+    >>> blurred = convolve(scene, psf, boundary="wrap")
+    >>> regularized_filter(blurred, psf, regularization=1e-9, boundary="wrap").round(4) + 0.0
+    array([0., 1., 0., 0., 2., 0.])
+    """
+    return decide(
+        image,
+        psf,
+        regularization=regularization,
+        operator=operator,
+        noise_sigma=noise_sigma,
+        boundary=boundary,
+        channel_axis=channel_axis,
+    ).image()

@@ -1,0 +1,286 @@
+"""The power spectrum of the scene, a power law fitted to the blurred and noisy picture through its PSF.
+
+Photographs have spectra close to S(f) = A (f0^2 + |f|^2)^(-a/2). The observation then has V(f) = |H(f)|^2 S(f) +
+sigma^2, its periodogram ordinates are independent exponentials of mean V, and the parameters that make the seen
+periodogram most likely (Whittle 1953) are found in milliseconds, the noise level among them. With S known, the Wiener
+filter conj(H) / (|H|^2 + sigma^2 / S) has no parameter left to choose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.optimize
+
+from restoretk._arrays import Array
+from restoretk.convolution.fourier import frequency_grid, psf_to_otf
+from restoretk.noise_estimation.white import estimate_noise_sigma, quiet_sigma_on_torus
+from restoretk.restoration._periodogram import draw_bins, periodogram
+
+_EXPONENTS = (0.5, 5.0)
+_CORNERS = (1e-4, 0.3)  # cycles per pixel
+_ANISOTROPY = 1.5  # bound of either coefficient: a factor of 20 between the strong and the weak direction
+_STARTS = ((2.0, 0.01), (3.0, 0.05))  # of exponent and corner: the likelihood may have two valleys
+_LOWEST_NOISE = 1e-12  # of the mean power: below it the noise cannot be told from rounding
+_DARK_OTF, _DARK_SHARE = 1e-2, 0.1  # |H|^2 in this share of the spectrum leaves the noise alone there
+_ABOVE_ESTIMATE = 1.1  # a fitted sigma may exceed the one seen in the quiet blocks by its scatter only
+
+
+@dataclass(frozen=True)
+class SignalSpectrum:
+    """The power spectrum of a scene, S(f) = amplitude (corner^2 + |f|^2)^(-exponent / 2) exp(c cos 2t + s sin 2t).
+
+    f in cycles per pixel, t the angle of f from the row axis towards the column axis, (c, s) the anisotropy. S is the
+    variance of the scene per frequency in the units of the periodogram |F|^2 / N, so that white noise of standard
+    deviation sigma has S = sigma^2.
+
+    Attributes
+    ----------
+    amplitude : float
+        > 0, in squared units of the picture.
+    exponent : float
+        The fall in power with frequency; near 2 for photographs.
+    corner : float
+        The frequency below which the spectrum is flat, cycles per pixel.
+    anisotropy : (float, float)
+        (c, s); zeros for an isotropic spectrum and for scenes that are not two-dimensional.
+    noise_sigma : float
+        Standard deviation of the noise that was fitted along with it (or given), > 0 as far as rounding can tell.
+    misfit : float
+        Mean over the frequencies of P/V - 1 - log(P/V), less the 0.577 that a perfect model has: 0.0 is perfect, a
+        photograph has about 0.01 to 0.1, and a picture that is no power law (text, a lattice) more.
+    """
+
+    amplitude: float
+    exponent: float
+    corner: float
+    anisotropy: tuple[float, float]
+    noise_sigma: float
+    misfit: float = 0.0
+
+    def power(self, shape: Sequence[int]) -> Array:
+        """Give S on the half spectrum of a grid of ``shape``: float64, as `psf_to_otf` lays out its frequencies."""
+        return self.power_at(frequency_grid(shape))
+
+    def power_at(self, frequencies: Sequence[Array]) -> Array:
+        """Give S at frequencies in cycles per pixel, one broadcastable array per axis (any block of the spectrum)."""
+        log_radius, cos2, sin2 = _polar(frequencies, self.corner)
+        log_power = -0.5 * self.exponent * log_radius
+        if any(self.anisotropy):
+            log_power = log_power + self.anisotropy[0] * cos2 + self.anisotropy[1] * sin2
+        return self.amplitude * np.exp(log_power)
+
+    def parameters(self) -> dict[str, float]:
+        """Give the numbers by name, for a record of what was chosen."""
+        return {
+            "amplitude": self.amplitude,
+            "exponent": self.exponent,
+            "corner": self.corner,
+            "anisotropy_cos": self.anisotropy[0],
+            "anisotropy_sin": self.anisotropy[1],
+            "noise_sigma": self.noise_sigma,
+        }
+
+
+def fit_signal_spectrum(
+    planes: Array,
+    psf: Array,
+    *,
+    noise_sigma: float | None = None,
+    periodic: bool = False,
+    anisotropic: bool = True,
+) -> SignalSpectrum:
+    """Fit the spectrum of the scene, and the noise level, to blurred planes by Whittle maximum likelihood.
+
+    Parameters
+    ----------
+    planes : ndarray of shape (..., *spatial)
+        Pictures blurred by the same PSF; they share the spectrum (their periodograms are averaged).
+    psf : ndarray of D axes
+        The trailing D axes of the planes are spatial.
+    noise_sigma : float or None
+        The standard deviation of the noise if it is known; None fits it, held under what `estimate_noise_sigma` sees
+        (in a picture that is hardly blurred its own fine texture passes for noise).
+    periodic : bool
+        True if the blur was circular: the periodogram is then exact. False for a frame cut from a larger scene: mean
+        removed and a Hann window, which keeps the jump between opposite edges out of the high frequencies.
+    anisotropic : bool
+        Whether two-dimensional planes get the two anisotropy coefficients.
+
+    Raises
+    ------
+    ValueError
+        If the planes have fewer axes than the PSF or are smaller on any, or for a negative noise_sigma.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> noise = np.random.default_rng(1).normal(0, 1, (128, 128))
+    >>> walk = np.cumsum(np.cumsum(noise - noise.mean(0), 0).T, 0).T
+    >>> fit = fit_signal_spectrum(walk + np.random.default_rng(2).normal(0, 0.5, walk.shape), np.full((5, 5), 0.04))
+    >>> fit.exponent > 1
+    True
+    """
+    if planes.ndim < psf.ndim:
+        raise ValueError(f"planes of shape {planes.shape} have fewer than the {psf.ndim} axes of the psf")
+    if noise_sigma is not None and not noise_sigma >= 0:
+        raise ValueError(f"noise_sigma must be >= 0, got {noise_sigma}")
+    shape = planes.shape[planes.ndim - psf.ndim :]
+    otf_power = np.abs(psf_to_otf(psf, shape)) ** 2
+    ceiling = (
+        None if noise_sigma is not None else _noise_ceiling(planes.reshape((-1, *shape)), psf, otf_power, periodic)
+    )
+    return fit_periodogram(
+        periodogram(planes, psf.ndim, periodic=periodic),
+        otf_power,
+        shape,
+        noise_sigma=noise_sigma,
+        noise_ceiling=ceiling,
+        skip=0 if periodic else 1,
+        anisotropic=anisotropic,
+    )
+
+
+def fit_periodogram(
+    power: Array,
+    otf_power: Array,
+    shape: Sequence[int],
+    *,
+    noise_sigma: float | None = None,
+    noise_ceiling: float | None = None,
+    skip: int = 0,
+    anisotropic: bool = True,
+) -> SignalSpectrum:
+    """Fit the spectrum to a periodogram that is already there: the inner half of `fit_signal_spectrum`.
+
+    Parameters
+    ----------
+    power, otf_power : ndarray on the half spectrum
+        |G|^2 / N of the observation and |H|^2.
+    shape : sequence of int
+        The grid that they belong to.
+    noise_sigma, noise_ceiling : float or None
+        The known noise level, or else an upper limit for it.
+    skip : int
+        Frequencies of index up to this on every axis are left out besides zero (1 for windowed data: their mean leaks).
+    anisotropic : bool
+        As for `fit_signal_spectrum`.
+    """
+    indices, weights = draw_bins(shape, skip)
+    frequencies = [np.where(2 * k > n, k - n, k) / n for k, n in zip(indices, shape, strict=True)]
+    observed, gain = power[indices], otf_power[indices]
+    scale = float(np.average(observed, weights=weights)) if weights.size else 0.0
+    if weights.size < 8 or scale <= 0:
+        level = float(np.mean(power)) or 1.0  # nothing to fit: a constant picture, which any filter leaves alone
+        sigma = noise_sigma or np.sqrt(_LOWEST_NOISE * level)
+        return SignalSpectrum(level, 2.0, _CORNERS[1], (0.0, 0.0), float(sigma))
+    likelihood = _Whittle(observed / scale, gain, weights / weights.sum(), frequencies, len(shape) == 2 and anisotropic)
+    bounds_noise = _noise_bounds(noise_sigma, noise_ceiling, scale)
+    start_noise = float(np.clip(likelihood.noise_start(), *bounds_noise))
+    results = []
+    for exponent, corner in _STARTS:
+        amplitude = likelihood.amplitude_start(exponent, corner)
+        start = np.array([amplitude, exponent, np.log(corner), start_noise, 0.0, 0.0])
+        bounds = likelihood.bounds(bounds_noise)
+        results.append(scipy.optimize.minimize(likelihood, start, jac=True, method="L-BFGS-B", bounds=bounds))
+    best = min(results, key=lambda result: float(result.fun))
+    log_amplitude, exponent, log_corner, log_noise, cos2, sin2 = (float(value) for value in best.x)
+    mean_log = np.sum(likelihood.weights * np.log(np.maximum(likelihood.observed, 1e-300)))
+    misfit = float(best.fun - mean_log - 1 - np.euler_gamma)
+    return SignalSpectrum(
+        amplitude=float(scale * np.exp(log_amplitude)),
+        exponent=exponent,
+        corner=float(np.exp(log_corner)),
+        anisotropy=(cos2, sin2),
+        noise_sigma=float(np.sqrt(scale * np.exp(log_noise))) if noise_sigma is None else max(noise_sigma, 0.0),
+        misfit=misfit,
+    )
+
+
+def _noise_ceiling(stack: Array, psf: Array, otf_power: Array, periodic: bool) -> float | None:
+    """An upper limit for sigma from the quiet places of the planes, None if there is none.
+
+    On a torus only a PSF that leaves no band dark needs it, and it must not depend on where the torus is cut open.
+    """
+    if not periodic:
+        sigmas = np.array([estimate_noise_sigma(plane, psf) for plane in stack])
+    elif np.mean(otf_power < _DARK_OTF) > _DARK_SHARE:
+        return None
+    else:
+        sigmas = np.array([quiet_sigma_on_torus(plane) for plane in stack])
+    level = float(np.sqrt(np.mean(sigmas**2)))
+    return _ABOVE_ESTIMATE * level if np.isfinite(level) else None
+
+
+def _noise_bounds(noise_sigma: float | None, ceiling: float | None, scale: float) -> tuple[float, float]:
+    """Bounds of log(sigma^2 / scale)."""
+    lowest = float(np.log(_LOWEST_NOISE))
+    if noise_sigma is not None:
+        known = max(float(np.log(max(noise_sigma**2 / scale, _LOWEST_NOISE))), lowest)
+        return known, known
+    highest = 1.0 if ceiling is None else float(np.log(max(ceiling**2 / scale, 10 * _LOWEST_NOISE)))
+    return lowest, highest
+
+
+class _Whittle:
+    """Mean of log V + P / V and its gradient in (log A, a, log f0, log sigma^2, c, s)."""
+
+    def __init__(self, observed: Array, gain: Array, weights: Array, frequencies: Sequence[Array], anisotropic: bool):
+        self.observed, self.gain, self.weights = observed, gain, weights
+        self.squared = sum(f**2 for f in frequencies)
+        _, self.cos2, self.sin2 = _polar(frequencies, 0.0)
+        self.anisotropic = anisotropic
+
+    def __call__(self, parameters: Array) -> tuple[float, Array]:
+        log_amplitude, exponent, log_corner, log_noise, cos2, sin2 = parameters
+        corner2 = np.exp(2 * log_corner)
+        radius2 = self.squared + corner2
+        log_radius2 = np.log(radius2)
+        signal = self.gain * np.exp(log_amplitude - 0.5 * exponent * log_radius2 + cos2 * self.cos2 + sin2 * self.sin2)
+        noise = np.exp(log_noise)
+        expected = signal + noise
+        ratio = self.observed / expected
+        value = float(np.sum(self.weights * (np.log(expected) + ratio)))
+        slope = self.weights * (1 - ratio) / expected  # d value / d V
+        by_signal = slope * signal
+        gradient = np.array(
+            [
+                by_signal.sum(),
+                -0.5 * np.sum(by_signal * log_radius2),
+                -exponent * corner2 * np.sum(by_signal / radius2),
+                noise * slope.sum(),
+                np.sum(by_signal * self.cos2),
+                np.sum(by_signal * self.sin2),
+            ]
+        )
+        return value, gradient
+
+    def bounds(self, noise: tuple[float, float]) -> list[tuple[float, float]]:
+        turn = (-_ANISOTROPY, _ANISOTROPY) if self.anisotropic else (0.0, 0.0)
+        return [(-60.0, 40.0), _EXPONENTS, (np.log(_CORNERS[0]), np.log(_CORNERS[1])), noise, turn, turn]
+
+    def noise_start(self) -> float:
+        """Give the log of the median of the darkest tenth (an exponential of mean 1 has the median ln 2)."""
+        dark = self.gain * self.squared**-1.0
+        low = self.observed[dark <= np.quantile(dark, 0.1)]
+        return float(np.log(max(np.median(low) / np.log(2), _LOWEST_NOISE)))
+
+    def amplitude_start(self, exponent: float, corner: float) -> float:
+        """Give the log amplitude at which the model has the mean power of the data."""
+        shape = self.gain * (self.squared + corner**2) ** (-0.5 * exponent)
+        return float(np.log(np.sum(self.weights * self.observed) / max(float(np.sum(self.weights * shape)), 1e-300)))
+
+
+def _polar(frequencies: Sequence[Array], corner: float) -> tuple[Array, Array, Array]:
+    """Give log(corner^2 + |f|^2), and cos 2t and sin 2t (0 at f = 0 and unless there are two axes)."""
+    squared = np.asarray(sum(f**2 for f in frequencies))
+    zero = np.zeros((1,) * squared.ndim)
+    cos2, sin2 = zero, zero
+    if len(frequencies) == 2:
+        rows, columns = frequencies
+        safe = np.where(squared > 0, squared, 1.0)
+        cos2, sin2 = (rows**2 - columns**2) / safe, 2 * rows * columns / safe
+    log_radius = np.log(np.where(squared + corner**2 > 0, squared + corner**2, 1.0))
+    return log_radius, cos2, sin2

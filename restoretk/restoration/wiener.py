@@ -1,0 +1,176 @@
+"""The Wiener filter: least mean squared error for a known or fitted ratio of noise to signal."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from restoretk._arrays import Array, check_finite
+from restoretk.convolution.fourier import psf_to_otf
+from restoretk.restoration._frequency_domain import LinearFilter, Problem, open_problem
+
+
+def decide(
+    image: npt.ArrayLike,
+    psf: npt.ArrayLike,
+    *,
+    noise_to_signal: float | str | npt.ArrayLike = "auto",
+    noise_autocorrelation: npt.ArrayLike | None = None,
+    signal_autocorrelation: npt.ArrayLike | None = None,
+    boundary: str = "symmetric",
+    channel_axis: int | None = None,
+) -> LinearFilter:
+    """The Wiener filter as a `LinearFilter`; see `wiener`."""
+    correlations = _check_choice(noise_to_signal, noise_autocorrelation, signal_autocorrelation)
+    problem = open_problem(image, psf, boundary, channel_axis)
+    noise_sigma = None
+    parameters: dict[str, float | str]
+    if correlations is not None:
+        noise, signal = (np.abs(psf_to_otf(part, problem.torus)) for part in correlations)
+        # conj(H) S_f / (|H|^2 S_f + S_n) needs no division by a signal spectrum that may have zeros.
+        numerator, denominator = np.conj(problem.otf) * signal, problem.otf_power * signal + noise
+        parameters = {"noise_to_signal": "autocorrelations", "chosen_by": "given"}
+    else:
+        if isinstance(noise_to_signal, str):
+            fitted = problem.signal_spectrum
+            noise_sigma = fitted.noise_sigma
+            signal = fitted.power(problem.torus)
+            numerator, denominator = np.conj(problem.otf) * signal, problem.otf_power * signal + noise_sigma**2
+            parameters = {"noise_to_signal": "auto", "chosen_by": "power-law spectrum"} | fitted.parameters()
+        else:
+            ratio = _on_half_spectrum(np.asarray(noise_to_signal, np.float64), problem)
+            numerator, denominator = np.conj(problem.otf), problem.otf_power + ratio
+            kind: float | str = float(ratio) if ratio.ndim == 0 else "spectrum"
+            parameters = {"noise_to_signal": kind, "chosen_by": "given"}
+    transfer = np.divide(numerator, denominator, out=np.zeros_like(problem.otf), where=denominator > 0)
+    return LinearFilter("wiener", problem, transfer, parameters, noise_sigma)
+
+
+def _check_choice(
+    noise_to_signal: float | str | npt.ArrayLike, noise: npt.ArrayLike | None, signal: npt.ArrayLike | None
+) -> tuple[Array, Array] | None:
+    """The two autocorrelations where they were given; raises unless exactly one way of choosing was used."""
+    if isinstance(noise_to_signal, str):
+        if noise_to_signal != "auto":
+            raise ValueError(f"noise_to_signal must be a number >= 0, a spectrum or 'auto', got {noise_to_signal!r}")
+    else:
+        ratio = np.asarray(noise_to_signal, np.float64)
+        check_finite(ratio, "noise_to_signal")
+        if (ratio < 0).any():
+            raise ValueError(f"noise_to_signal must be >= 0 everywhere, got {ratio.min()}")
+    if noise is None and signal is None:
+        return None
+    if noise is None or signal is None or not isinstance(noise_to_signal, str):
+        raise ValueError(
+            "noise_autocorrelation and signal_autocorrelation must be given together, and instead of noise_to_signal"
+        )
+    parts = np.asarray(noise, np.float64), np.asarray(signal, np.float64)
+    for part, name in zip(parts, ("noise_autocorrelation", "signal_autocorrelation"), strict=True):
+        check_finite(part, name)
+        if not part.any():
+            raise ValueError(f"{name} must not be zero everywhere")
+    return parts
+
+
+def _on_half_spectrum(ratio: Array, problem: Problem) -> Array:
+    """A scalar as it is; a spectrum given for the frame resampled to the half spectrum of the torus."""
+    if ratio.ndim == 0:
+        return ratio
+    frame = problem.frame
+    half = (*frame[:-1], frame[-1] // 2 + 1)
+    if ratio.shape not in (frame, half):
+        raise ValueError(
+            f"noise_to_signal must be a number or have the shape {frame} of the spectrum of the image or its half {half}, "
+            f"got {ratio.shape}"
+        )
+    ratio = ratio[..., : half[-1]]
+    for axis, (size, grid) in enumerate(zip(frame, problem.torus, strict=True)):
+        if axis == len(frame) - 1:
+            ratio = _resample(ratio, np.fft.rfftfreq(size), np.fft.rfftfreq(grid), axis, None)
+        else:
+            ratio = _resample(ratio, np.fft.fftfreq(size), np.fft.fftfreq(grid), axis, 1.0)
+    return ratio
+
+
+def _resample(values: Array, old: Array, new: Array, axis: int, period: float | None) -> Array:
+    """The values along one axis, known at the frequencies ``old``, linearly interpolated at ``new``."""
+    if len(old) == len(new):
+        return values
+    return np.apply_along_axis(lambda line: np.interp(new, old, line, period=period), axis, values)
+
+
+def wiener(
+    image: npt.ArrayLike,
+    psf: npt.ArrayLike,
+    *,
+    noise_to_signal: float | str | npt.ArrayLike = "auto",
+    noise_autocorrelation: npt.ArrayLike | None = None,
+    signal_autocorrelation: npt.ArrayLike | None = None,
+    boundary: str = "symmetric",
+    channel_axis: int | None = None,
+) -> Array:
+    """The image of least mean squared error among all linear filters, for a ratio of noise to signal: the Wiener filter.
+
+    F = conj(H) G / (|H|^2 + S_n / S_f) for each frequency, with the power spectra S_n of the noise and S_f of the scene.
+    A scalar ratio is Tikhonov's filter and has no idea of pictures; ``"auto"`` fits the spectrum of the scene, a power law
+    A (f0^2 + |f|^2)^(-a/2), and the noise level to the observed image through the PSF by maximum likelihood.
+
+    Parameters
+    ----------
+    image : array_like of shape (..., *spatial)
+        The observed image g.
+    psf : array_like of D axes
+        The point spread function h: non-negative, sum 1, origin at ``psf.shape // 2``. D says how many trailing axes of
+        the image are spatial.
+    noise_to_signal : float, ndarray or "auto"
+        S_n / S_f >= 0, dimensionless: one number; or a spectrum of shape ``spatial``, laid out as `numpy.fft.fftn` does,
+        or of its half ``(*spatial[:-1], spatial[-1] // 2 + 1)``, as `numpy.fft.rfftn` does; or ``"auto"``.
+    noise_autocorrelation, signal_autocorrelation : array_like of D axes or None
+        Instead of the ratio: the autocorrelations of noise and scene, origin at ``shape // 2``, no larger than the image.
+        The magnitudes of their Fourier transforms are S_n and S_f.
+    boundary : str
+        What lies beyond the frame: wrap (the exact periodic filter, no padding), reflect, symmetric, edge, constant,
+        or unknown (estimated with the picture).
+    channel_axis : int or None
+        The axis of the image that holds channels; each is filtered with the same PSF and ratio.
+
+    Returns
+    -------
+    ndarray
+        Same shape and dtype as the image. Nothing is clipped for float images.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a negative ratio or one of another shape, one autocorrelation without the other, an unknown boundary, and for
+        an image or PSF that cannot be used.
+
+    Notes
+    -----
+    Assumes a stationary scene, white noise for ``"auto"`` and data that are linear in light. Where a boundary other than
+    wrap enlarges the grid, a spectrum is interpolated linearly in frequency.
+
+    References
+    ----------
+    .. [1] N. Wiener, Extrapolation, Interpolation, and Smoothing of Stationary Time Series, 1949.
+    .. [2] R. C. Gonzalez and R. E. Woods, Digital Image Processing, 4th ed., 2018, eq. (5-81).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from restoretk.convolution.blur import convolve
+    >>> psf = np.array([0.1, 0.7, 0.2])
+    >>> scene = np.array([0.0, 1, 0, 0, 2, 0])
+    >>> blurred = convolve(scene, psf, boundary="wrap")
+    >>> wiener(blurred, psf, noise_to_signal=1e-9, boundary="wrap").round(4) + 0.0
+    array([0., 1., 0., 0., 2., 0.])
+    """
+    return decide(
+        image,
+        psf,
+        noise_to_signal=noise_to_signal,
+        noise_autocorrelation=noise_autocorrelation,
+        signal_autocorrelation=signal_autocorrelation,
+        boundary=boundary,
+        channel_axis=channel_axis,
+    ).image()

@@ -1,0 +1,113 @@
+"""Transposed convolution: the adjoint of a strided convolution, which deep learning calls "deconvolution"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy.typing as npt
+
+from restoretk._arrays import Array
+from restoretk.convolution.operands import as_operands, per_axis
+from restoretk.convolution.strided import conv_transpose_core
+
+
+def conv_transpose(
+    image: npt.ArrayLike,
+    kernel: npt.ArrayLike,
+    *,
+    stride: int | Sequence[int] = 1,
+    padding: int | Sequence[int] = 0,
+    output_padding: int | Sequence[int] = 0,
+    dilation: int | Sequence[int] = 1,
+    groups: int = 1,
+    bias: npt.ArrayLike | None = None,
+    spatial_ndim: int | None = None,
+) -> Array:
+    """The transposed convolution of an image, in PyTorch's meaning of every option.
+
+    Each input pixel puts a copy of the kernel, scaled by its value, ``stride`` output pixels after its neighbour's;
+    copies that overlap add; ``padding`` pixels are cut off both ends. Per axis, with input size n and kernel size k,
+
+        full[i*stride + t*dilation] += x[i] * w[t],     y = full[padding : padding + out],
+        out = (n - 1)*stride - 2*padding + dilation*(k - 1) + output_padding + 1.
+
+    It is the adjoint of `restoretk.convolution.strided.conv` with the same options, *not* its inverse: it brings back
+    the shape and the places, not the values.
+
+    Parameters
+    ----------
+    image : array_like of shape (*spatial) or (..., channels, *spatial)
+        One, two or three spatial axes.
+    kernel : array_like
+        Shape (*k) for one channel; further axes of the image before the spatial ones are then a stack. Shape
+        (C_in, C_out / groups, *k) for many channels (the mirror of a convolution's kernel); the image then has its
+        channels just before the spatial axes, with or without a batch before them.
+    stride, dilation : int or one int for each spatial axis
+        At least 1.
+    padding : int or one int for each spatial axis
+        How many pixels to cut off each end of the full result (it adds no pixels: the name is the convolution's), >= 0.
+    output_padding : int or one int for each spatial axis
+        How many further pixels to keep at the high end, 0 <= output_padding < max(stride, dilation). They are computed
+        pixels, zero only where no copy of the kernel reaches.
+    groups : int
+        The channels are split in this many groups, each with its own kernels.
+    bias : array_like of shape (C_out,), or a number for one channel
+        Added to the result, also where no copy of the kernel reaches.
+    spatial_ndim : int or None
+        The number of spatial axes. None: as many as a kernel of one or two axes has, or of three axes on an image of at
+        least three; any other kernel has its two channel axes first. A batch of 1-D signals with channels, whose kernel
+        has three axes as a volume's has, needs ``spatial_ndim=1``.
+
+    Returns
+    -------
+    ndarray
+        In the layout of the image. Floats keep the image's dtype; integers are numbers here, not fractions of white:
+        they give int64 when kernel and bias are integers too, else float64.
+
+    Raises
+    ------
+    TypeError
+        For arrays that are not real numbers.
+    ValueError
+        For values that are not finite, shapes that do not fit, an ``output_padding`` that is too large, or a
+        ``padding`` that leaves nothing.
+
+    Notes
+    -----
+    The copies are not flipped, so without stride this is true convolution, ``scipy.signal.convolve(image, kernel)``:
+    the adjoint of correlation is convolution. What lies beyond the image counts as zeros, which darkens the borders of
+    a picture; `restoretk.upsampling.upsample` continues the edge pixels instead.
+
+    References
+    ----------
+    V. Dumoulin, F. Visin, A guide to convolution arithmetic for deep learning, arXiv:1603.07285, section 4.
+
+    Examples
+    --------
+    >>> conv_transpose([1, 10, 100], [1, 2, 3], stride=2)
+    array([  1,   2,  13,  20, 130, 200, 300])
+    >>> conv_transpose([1, 10, 100], [1, 2, 3], stride=2, padding=1, output_padding=1)
+    array([  2,  13,  20, 130, 200, 300])
+    """
+    operands = as_operands(image, kernel, bias, groups=groups, spatial_ndim=spatial_ndim, transposed=True)
+    ndim = operands.spatial_ndim
+    steps = per_axis(stride, ndim, "stride", 1)
+    heads = per_axis(padding, ndim, "padding", 0)
+    tails = per_axis(output_padding, ndim, "output_padding", 0)
+    spread = per_axis(dilation, ndim, "dilation", 1)
+    if any(more >= max(s, d) for more, s, d in zip(tails, steps, spread, strict=True)):
+        raise ValueError(
+            f"output_padding must be smaller than the stride {steps} or the dilation {spread}, got {output_padding!r}"
+        )
+    out = tuple(
+        (n - 1) * s - 2 * p + d * (k - 1) + more + 1
+        for n, k, s, p, d, more in zip(operands.shape, operands.kernel_shape, steps, heads, spread, tails, strict=True)
+    )
+    if min(out) < 1:
+        raise ValueError(
+            f"padding {padding!r} cuts off everything: an image of {operands.shape} and a kernel of "
+            f"{operands.kernel_shape} with stride {steps} would give the shape {out}"
+        )
+    return operands.finish(
+        conv_transpose_core(operands.source, operands.weights, stride=steps, dilation=spread, head=heads, out=out)
+    )

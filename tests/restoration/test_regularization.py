@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from restoretk._arrays import Array
+from restoretk.convolution.blur import convolve
+from restoretk.convolution.fourier import forward_transform, half_spectrum_weights, psf_to_otf
+from restoretk.psf import disk_psf
+from restoretk.restoration.regularization import NEED_NOISE, SELECTORS, SpectralStatistics, choose, gather_statistics
+from restoretk.restoration.regularized import operator_power, regularized_filter
+
+SIGMA = 0.01
+
+
+def _statistics(seen: Array, psf: Array) -> SpectralStatistics:
+    H = psf_to_otf(psf, seen.shape)
+    power = np.abs(forward_transform(seen, 2)) ** 2 / seen.size
+    penalty = operator_power("laplacian", psf.shape, seen.shape)
+    return gather_statistics(np.abs(H) ** 2, penalty, [power], half_spectrum_weights(seen.shape), seen.size)
+
+
+@pytest.fixture
+def seen(camera: Array, lopsided_psf: Array, rng: np.random.Generator) -> Array:
+    scene = camera[100:291, 80:321]
+    return convolve(scene, lopsided_psf, boundary="wrap") + SIGMA * rng.standard_normal(scene.shape)
+
+
+def test_residual_and_degrees_of_freedom_are_those_of_the_filter(seen: Array, lopsided_psf: Array) -> None:
+    statistics = _statistics(seen, lopsided_psf)
+    H = psf_to_otf(lopsided_psf, seen.shape)
+    penalty = operator_power("laplacian", lopsided_psf.shape, seen.shape)
+    for weight in (1e-5, 1e-2, 10.0):
+        restored = regularized_filter(seen, lopsided_psf, regularization=weight, boundary="wrap")
+        residual = ((seen - convolve(restored, lopsided_psf, boundary="wrap")) ** 2).sum()
+        assert statistics.residual_power(np.array([weight]))[0] == pytest.approx(residual, rel=1e-5)
+        trace = (np.abs(H) ** 2 / (np.abs(H) ** 2 + weight * penalty) * half_spectrum_weights(seen.shape)).sum()
+        assert statistics.degrees_of_freedom(np.array([weight]))[0] == pytest.approx(trace, rel=1e-5)
+
+
+def test_binning_moves_no_choice_by_more_than_1e_4(
+    camera: Array, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    psf = disk_psf(4)
+    image = convolve(camera, psf, boundary="wrap") + SIGMA * rng.standard_normal(camera.shape)
+    binned = _statistics(image, psf)
+    monkeypatch.setattr("restoretk.restoration.regularization._EXACT_BINS", 10**9)
+    exact = _statistics(image, psf)
+    assert len(binned.ratio) < 20_000 < len(exact.ratio)
+    for selector in ("gcv", "discrepancy", "upre", "marginal_likelihood"):
+        one, other = (choose(statistics, selector, SIGMA).regularization for statistics in (binned, exact))
+        assert one == pytest.approx(other, rel=1e-4)
+
+
+def test_predictive_gcv_is_the_minimum_of_its_written_out_definition(
+    camera: Array, lopsided_psf: Array, rng: np.random.Generator
+) -> None:
+    """N ||(I - A) g||^2 / trace(I - A)^2 with the dense influence matrix A (Golub, Heath and Wahba 1979)."""
+    image = convolve(camera[200:210, 240:253], lopsided_psf, boundary="wrap") + 8 * SIGMA * rng.standard_normal(
+        (10, 13)
+    )
+    units = np.eye(130).reshape(130, 10, 13)
+
+    def score(weight: float) -> float:
+        filtered = [regularized_filter(unit, lopsided_psf, regularization=weight, boundary="wrap") for unit in units]
+        A = np.stack([convolve(f, lopsided_psf, boundary="wrap").ravel() for f in filtered], axis=1)
+        misfit = np.eye(130) - A
+        return float(130 * ((misfit @ image.ravel()) ** 2).sum() / np.trace(misfit) ** 2)
+
+    chosen = choose(_statistics(image, lopsided_psf), "predictive_gcv").regularization
+    assert score(chosen) <= min(score(chosen * step) for step in (0.25, 0.8, 0.97, 1.03, 1.25, 4)) + 1e-15
+
+
+def test_upre_estimates_the_predictive_risk(camera: Array, lopsided_psf: Array, rng: np.random.Generator) -> None:
+    clean = convolve(camera[100:291, 80:321], lopsided_psf, boundary="wrap")
+    image = clean + SIGMA * rng.standard_normal(clean.shape)
+    rule = choose(_statistics(image, lopsided_psf), "upre", SIGMA)
+    risks = [
+        (
+            (
+                convolve(
+                    regularized_filter(image, lopsided_psf, regularization=w, boundary="wrap"),
+                    lopsided_psf,
+                    boundary="wrap",
+                )
+                - clean
+            )
+            ** 2
+        ).sum()
+        for w in rule.regularization * np.array([0.2, 1, 5])
+    ]
+    assert risks[1] < risks[0]
+    assert risks[1] < risks[2]
+
+
+@pytest.mark.parametrize("selector", SELECTORS)
+def test_every_selector_restores_and_does_not_depend_on_brightness(
+    selector: str, seen: Array, camera: Array, lopsided_psf: Array
+) -> None:
+    scene = camera[100:291, 80:321]
+    sigma = SIGMA if selector in NEED_NOISE else None
+    rule = choose(_statistics(seen, lopsided_psf), selector, sigma)
+    restored = regularized_filter(seen, lopsided_psf, regularization=rule.regularization, boundary="wrap")
+    assert ((restored - scene) ** 2).mean() < ((seen - scene) ** 2).mean()
+    brighter = choose(_statistics(seen * 255, lopsided_psf), selector, sigma and sigma * 255)
+    assert brighter.regularization == pytest.approx(rule.regularization, rel=1e-3)
+    assert rule.attained == (selector != "l_curve")  # an invertible blur leaves the L-curve without a corner
+    assert len(rule.candidates) == len(rule.values)
+
+
+def test_channels_count_like_more_data_of_one_kind(seen: Array, lopsided_psf: Array) -> None:
+    H = psf_to_otf(lopsided_psf, seen.shape)
+    penalty = operator_power("laplacian", lopsided_psf.shape, seen.shape)
+    power = np.abs(forward_transform(seen, 2)) ** 2 / seen.size
+    weights = half_spectrum_weights(seen.shape)
+    three = gather_statistics(np.abs(H) ** 2, penalty, [power] * 3, weights, 3.0 * seen.size)
+    for selector in SELECTORS:
+        one = choose(_statistics(seen, lopsided_psf), selector, SIGMA).regularization
+        assert choose(three, selector, SIGMA).regularization == pytest.approx(one, rel=1e-4)
+
+
+def test_a_selector_that_needs_the_noise_says_so(seen: Array, lopsided_psf: Array) -> None:
+    statistics = _statistics(seen, lopsided_psf)
+    with pytest.raises(ValueError, match="regularization 'upre' needs noise_sigma"):
+        choose(statistics, "upre")
+    with pytest.raises(ValueError, match=r"regularization must be .* one of gcv, .*, got 'best'"):
+        choose(statistics, "best")
+
+
+def test_the_l_curve_has_its_corner_where_the_blur_is_not_invertible(camera: Array, rng: np.random.Generator) -> None:
+    for sigma in (0.002, 0.02):
+        image = convolve(camera, disk_psf(4), boundary="wrap") + sigma * rng.standard_normal(camera.shape)
+        statistics = _statistics(image, disk_psf(4))
+        corner, best = choose(statistics, "l_curve"), choose(statistics, "gcv")
+        assert corner.attained
+        assert 1 < corner.regularization / best.regularization < 100
