@@ -86,14 +86,17 @@ class Comparison:
     factor: int
 
     def as_dict(self) -> dict[str, Any]:
-        """The numbers without the pictures, as plain types for JSON."""
+        """The numbers without the pictures, as plain types for strict JSON: None for a number that is not finite.
+
+        Only metrics can be infinite: the PSNR and ISNR of a picture that equals the original.
+        """
 
         def panels(many: Sequence[Panel]) -> list[dict[str, Any]]:
             return [
                 {
                     "name": p.name,
                     "parameters": dict(p.parameters),
-                    "metrics": dict(p.metrics),
+                    "metrics": {key: value if np.isfinite(value) else None for key, value in p.metrics.items()},
                     "warnings": list(p.warnings),
                 }
                 for p in many
@@ -259,13 +262,12 @@ def _two_meanings(
         panels.append(_landweber_panel(problem, name, landweber_transfer(problem.otf, steps), steps, ruler))
     magnitude = np.abs(problem.otf)
     inverse = np.divide(1, problem.otf, out=np.zeros_like(problem.otf), where=magnitude > 1e-9 * magnitude.max())
-    panels.append(_landweber_panel(problem, "H^+ g", inverse, np.inf, ruler))
-    fitted = problem.signal_spectrum
-    frequency_ratio = fitted.noise_sigma**2 / np.maximum(fitted.power(problem.torus), 1e-300)
+    panels.append(_landweber_panel(problem, "H^+ g", inverse, "infinite", ruler))
+    frequency_ratio = problem.noise_variance() / np.maximum(problem.signal_power(), 1e-300)
     return panels, {"noise_to_signal": float(np.median(frequency_ratio))}
 
 
-def _landweber_panel(problem: Problem, name: str, transfer: Array, steps: float, ruler: _Ruler) -> Panel:
+def _landweber_panel(problem: Problem, name: str, transfer: Array, steps: float | str, ruler: _Ruler) -> Panel:
     restoration = LinearFilter(
         "landweber", problem, transfer, {"iterations": steps, "tau": _LANDWEBER_TAU}
     ).restoration()
@@ -275,9 +277,8 @@ def _landweber_panel(problem: Problem, name: str, transfer: Array, steps: float,
 def landweber_transfer(otf: Array, iterations: float, tau: float = _LANDWEBER_TAU) -> Array:
     """The transfer function of Landweber iteration from 0: (1 - (1 - tau |H|^2)^j) / H, which is tau conj(H) at j = 1."""
     power = np.abs(otf) ** 2
-    # log1p and expm1 keep the small |H|^2 exact; |H|^2 tau = 1 converges in one step.
-    shrink = np.exp(iterations * np.log(np.maximum(1 - tau * power, 1e-300)))
-    grown = np.where(tau * power < 1e-8, iterations * tau * power, 1 - shrink)
+    # log1p and expm1 keep the small |H|^2 exact; tau |H|^2 = 1 converges in one step, and rounding may put it above.
+    grown = -np.expm1(iterations * np.log1p(-np.minimum(tau * power, 1 - np.finfo(np.float64).epsneg)))
     return np.divide(grown, otf, out=np.zeros_like(otf), where=power > 0)
 
 

@@ -57,7 +57,7 @@ def restore(
         A name in METHODS.
     boundary : str
         What lies beyond the frame. ``unknown``: only the observed pixels count and the scene beyond them is estimated with
-        the picture; or wrap, reflect, symmetric, edge, constant.
+        the picture; or wrap, reflect, symmetric, edge, constant, taper, smooth.
     channel_axis : int or None
         The axis of the image that holds channels.
     **options

@@ -9,45 +9,51 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from restoretk._arrays import Array, as_float_image, to_dtype, to_planes
+from restoretk._arrays import Array, to_dtype, to_planes
 from restoretk.convolution.boundary import BOUNDARIES, check_boundary, crop, extend_periodically
 from restoretk.convolution.fourier import (
     fast_shape,
     forward_transform,
+    frequency_grid,
     half_spectrum_weights,
     inverse_transform,
     psf_to_otf,
 )
+from restoretk.convolution.taper import taper_planes
 from restoretk.psf import check_psf
+from restoretk.restoration.missing import Observation, first_fill, read_observation
 from restoretk.restoration.record import Criterion, Restoration
 from restoretk.restoration.signal_spectrum import SignalSpectrum, fit_signal_spectrum
 from restoretk.restoration.unknown_boundary import extend_unknown
 
-RESTORATION_BOUNDARIES = (*BOUNDARIES, "unknown")
+RESTORATION_BOUNDARIES = (*BOUNDARIES, "taper", "smooth", "unknown")
+_ON_THE_FRAME = ("wrap", "taper")  # the torus is the frame itself
 
 
 @dataclass(frozen=True)
 class Problem:
     """An observation on a torus, ready to be filtered.
 
+    P planes share one PSF (K = 1) or have one each (K = P).
+
     Attributes
     ----------
     planes : ndarray of shape (P, *torus)
-        The frame first, then the ring that closes the torus (no ring for ``wrap``).
-    psf : ndarray
-        The checked PSF.
-    otf : ndarray of complex, half spectrum of ``torus``
+        The frame first, then the ring that closes the torus (no ring for ``wrap`` and ``taper``).
+    psfs : tuple of K ndarray
+    otf : ndarray of complex, shape (K, *half spectrum of torus)
     torus, frame : tuple of int
     boundary : str
     observed : ndarray of shape (P, *frame)
+        The frames, missing pixels filled in.
     finish : callable
         Puts restored frames (P, *frame) back in the caller's layout and dtype.
     extension_steps : int
-        FFT pairs that the unknown boundary took.
+        FFT pairs that unknown pixels took.
     """
 
     planes: Array
-    psf: Array
+    psfs: tuple[Array, ...]
     otf: Array
     torus: tuple[int, ...]
     frame: tuple[int, ...]
@@ -63,89 +69,172 @@ class Problem:
 
     @cached_property
     def otf_power(self) -> Array:
-        """|H|^2 on the half spectrum."""
+        """|H|^2, shape (K, *half)."""
         return self.otf.real**2 + self.otf.imag**2
-
-    @cached_property
-    def power(self) -> Array:
-        """|G|^2 / N summed over the planes, float64: its sum with `weights` is the sum of squares of all planes."""
-        total = np.zeros(self.otf.shape)
-        for plane in self.spectrum:
-            total += plane.real.astype(np.float64) ** 2 + plane.imag.astype(np.float64) ** 2
-        return total / np.prod(self.torus)
 
     @cached_property
     def weights(self) -> Array:
         """How often each bin of the half spectrum counts in the full spectrum (broadcasts)."""
         return half_spectrum_weights(self.torus)
 
+    @property
+    def planes_per_otf(self) -> int:
+        """How many planes share each OTF."""
+        return len(self.planes) // len(self.otf)
+
+    def plane_power(self, index: int) -> Array:
+        """|G|^2 / N of one plane, shape (*half): its sum with `weights` is the sum of squares of the plane."""
+        plane = self.spectrum[index]
+        power: Array = (plane.real**2 + plane.imag**2) / self.planes.dtype.type(np.prod(self.torus))
+        return power
+
     @cached_property
-    def signal_spectrum(self) -> SignalSpectrum:
-        """The power-law spectrum of the scene and the noise level, fitted to the observed frame."""
-        return fit_signal_spectrum(self.observed, self.psf, periodic=self.boundary == "wrap")
+    def fits(self) -> tuple[SignalSpectrum, ...]:
+        """For each of the K OTFs the power-law spectrum of the scene and the noise level, fitted to the observed frames."""
+        periodic = self.boundary in _ON_THE_FRAME
+        if len(self.psfs) == 1:
+            return (fit_signal_spectrum(self.observed, self.psfs[0], periodic=periodic),)
+        return tuple(
+            fit_signal_spectrum(plane[None], psf, periodic=periodic)
+            for plane, psf in zip(self.observed, self.psfs, strict=True)
+        )
+
+    @property
+    def noise_sigma(self) -> float:
+        """The fitted noise level, root mean square over the K fits."""
+        return float(np.sqrt(np.mean([fit.noise_sigma**2 for fit in self.fits])))
+
+    def noise_variance(self) -> Array:
+        """The fitted noise variances, shape (K, 1, ...)."""
+        return np.array([fit.noise_sigma**2 for fit in self.fits]).reshape((-1,) + (1,) * len(self.torus))
+
+    def signal_power(self) -> Array:
+        """The fitted spectra of the scene, shape (K, *half)."""
+        return np.stack([fit.power(self.torus) for fit in self.fits])
 
     def filtered(self, transfer: Array) -> Array:
-        """The image restored by a transfer function on the half spectrum, in the caller's layout and dtype."""
+        """The image restored by a transfer function of shape (K, *half), in the caller's layout and dtype."""
         restored = inverse_transform(self.spectrum * transfer.astype(self.spectrum.dtype, copy=False), self.torus)
         return self.finish(crop(restored, [0] * len(self.frame), self.frame))
 
 
-def open_problem(image: npt.ArrayLike, psf: npt.ArrayLike, boundary: str, channel_axis: int | None) -> Problem:
-    """Check the image, the PSF and the boundary, and lay the observation on its torus.
+def open_problem(
+    image: npt.ArrayLike,
+    psf: npt.ArrayLike,
+    boundary: str,
+    channel_axis: int | None,
+    mask: npt.ArrayLike | str | None = None,
+) -> Problem:
+    """Check the image, the PSF, the boundary and the mask, and lay the observation on its torus.
 
     Raises
     ------
     TypeError, ValueError
-        See `restoretk._arrays.as_float_image`, `restoretk.psf.check_psf`; also for a PSF larger than the image and an
-        unknown boundary.
+        See `restoretk._arrays.as_float_image`, `restoretk.psf.check_psf` and `read_observation`; also for a PSF larger than
+        the image and an unknown boundary.
     """
     check_boundary(boundary, RESTORATION_BOUNDARIES)
-    working, dtype = as_float_image(image)
-    kernel = check_psf(psf).astype(np.float64)
-    planes, from_planes = to_planes(working, kernel.ndim, channel_axis)
+    image_ndim = np.ndim(image)
+    psfs = _read_psfs(psf, image_ndim, channel_axis)
+    spatial_ndim = psfs[0].ndim
+    seen = read_observation(image, mask, psfs[0], _spatial_axes(image_ndim, spatial_ndim, channel_axis))
+    planes, from_planes = to_planes(seen.image, spatial_ndim, channel_axis)
     frame = planes.shape[1:]
-    if any(side > size for side, size in zip(kernel.shape, frame, strict=True)):
-        raise ValueError(f"psf of shape {kernel.shape} is larger than the image {frame}")
+    if len(psfs) > 1:
+        psfs = _one_each(psfs, seen.image.shape, channel_axis, len(planes))
+    side = tuple(max(sides) for sides in zip(*(each.shape for each in psfs), strict=True))
+    if any(longest > size for longest, size in zip(side, frame, strict=True)):
+        raise ValueError(f"psf of shape {side} is larger than the image {frame}")
 
-    torus = frame
-    if boundary != "wrap":
-        torus = fast_shape(
-            [size + 2 * (side // 2) + (side > 1) for size, side in zip(frame, kernel.shape, strict=True)]
-        )
-    otf = psf_to_otf(kernel, torus)
+    padded = fast_shape([size + 2 * (longest // 2) + (longest > 1) for size, longest in zip(frame, side, strict=True)])
+    missing = None if seen.missing is None else to_planes(seen.missing, spatial_ndim, channel_axis)[0]
+    torus = frame if boundary in _ON_THE_FRAME else padded
+    otf = np.stack([psf_to_otf(each, torus) for each in psfs])
     steps = 0
-    if boundary == "unknown":
-        extended, steps = _extend_each(planes, kernel, otf, torus)
+    if missing is not None and boundary not in ("unknown", "wrap"):
+        whole, steps = _complete(planes, psfs, np.stack([psf_to_otf(each, padded) for each in psfs]), padded, missing)
+        planes, missing = crop(whole, [0] * spatial_ndim, frame).astype(planes.dtype), None
+    if boundary == "unknown" or missing is not None:
+        extended, steps = _complete(planes, psfs, otf, torus, missing)
+    elif boundary == "taper":
+        each_psf = psfs * (len(planes) // len(psfs))
+        extended = np.concatenate([taper_planes(p[None], k) for p, k in zip(planes, each_psf, strict=True)])
+    elif boundary == "smooth":
+        extended, steps = extend_unknown(planes, otf[0], _smoothness(torus), torus)
     else:
         extended = extend_periodically(planes, torus, boundary)
     return Problem(
         planes=extended,
-        psf=kernel,
+        psfs=psfs,
         otf=otf,
         torus=torus,
         frame=frame,
         boundary=boundary,
-        observed=planes,
-        finish=lambda restored: to_dtype(from_planes(restored), dtype),
+        observed=planes if missing is None else crop(extended, [0] * spatial_ndim, frame),
+        finish=_finisher(seen, from_planes),
         extension_steps=steps,
     )
 
 
-def _extend_each(planes: Array, psf: Array, otf: Array, torus: tuple[int, ...]) -> tuple[Array, int]:
-    """Every plane continued onto the torus under its own spectrum: a page restores alone as it does in a stack."""
-    extended, most = [], 0
-    for plane in planes:
-        fitted = fit_signal_spectrum(plane[None], psf, periodic=False)
-        precision = 1 / (np.abs(otf) ** 2 * fitted.power(torus) + fitted.noise_sigma**2)
-        continued, steps = extend_unknown(plane, otf, precision, torus)
-        extended.append(continued)
+def _read_psfs(psf: npt.ArrayLike, image_ndim: int, channel_axis: int | None) -> tuple[Array, ...]:
+    """One checked PSF, or one for each channel: then the PSF has as many axes as the image."""
+    if channel_axis is None or np.ndim(psf) != image_ndim or not -image_ndim <= channel_axis < image_ndim:
+        return (check_psf(psf).astype(np.float64),)
+    channels = np.moveaxis(np.asarray(psf), channel_axis, 0)
+    return tuple(check_psf(each, f"psf of channel {index}").astype(np.float64) for index, each in enumerate(channels))
+
+
+def _one_each(
+    psfs: tuple[Array, ...], shape: tuple[int, ...], channel_axis: int | None, planes: int
+) -> tuple[Array, ...]:
+    """The PSF of each plane, where each channel has its own."""
+    channels = shape[channel_axis or 0]
+    if len(psfs) != channels:
+        raise ValueError(f"psf must be one array or one for each of the {channels} channels, got {len(psfs)}")
+    return tuple(psf for psf in psfs for _ in range(planes // channels))
+
+
+def _spatial_axes(image_ndim: int, spatial_ndim: int, channel_axis: int | None) -> tuple[int, ...]:
+    axes = [axis for axis in range(image_ndim) if channel_axis is None or axis != channel_axis % max(image_ndim, 1)]
+    return tuple(axes[len(axes) - spatial_ndim :])
+
+
+def _complete(
+    planes: Array, psfs: tuple[Array, ...], otf: Array, torus: tuple[int, ...], missing: Array | None
+) -> tuple[Array, int]:
+    """Every plane on the torus, its unknown pixels estimated under its own spectrum: a page alone is as in a stack."""
+    guess = planes if missing is None else first_fill(planes, missing)
+    completed, most = [], 0
+    for index, plane in enumerate(guess):
+        which = index if len(psfs) > 1 else 0
+        fitted = fit_signal_spectrum(plane[None], psfs[which], periodic=torus == plane.shape)
+        expected = np.abs(otf[which]) ** 2 * fitted.power(torus) + fitted.noise_sigma**2
+        hole = None if missing is None else missing[index]
+        continued, steps = extend_unknown(plane, otf[which], 1 / expected, torus, mask=hole)
+        completed.append(continued)
         most = max(most, steps)
-    return np.stack(extended), most
+    return np.stack(completed), most
+
+
+def _smoothness(torus: tuple[int, ...]) -> Array:
+    """The precision under which the likeliest ring is the surface of least gradient energy."""
+    symbol: Array = np.asarray(sum(4 * np.sin(np.pi * frequency) ** 2 for frequency in frequency_grid(torus)))
+    return symbol + 1e-6  # the mean is free, but not the sum
+
+
+def _finisher(seen: Observation, from_planes: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    def finish(restored: Array) -> Array:
+        image = from_planes(restored)
+        if seen.kept is not None:
+            image = np.where(seen.kept, seen.image, image)
+        return to_dtype(image, seen.dtype)
+
+    return finish
 
 
 @dataclass(frozen=True)
 class LinearFilter:
-    """What a linear method decided for one problem: the transfer function, and why."""
+    """What a linear method decided for one problem: the transfer function, shape (K, *half), and why."""
 
     method: str
     problem: Problem
@@ -162,17 +251,23 @@ class LinearFilter:
     def restoration(self) -> Restoration:
         """The restored image with the record of what was chosen."""
         problem = self.problem
-        bins = np.prod(problem.torus)
-        gain = np.abs(self.transfer) ** 2
-        degrees = float(np.sum(problem.weights * np.real(self.transfer * problem.otf)))
-        misfit = np.abs(1 - self.transfer * problem.otf) ** 2
-        residual_power = float(np.sum(problem.weights * misfit * problem.power) / (bins * len(problem.planes)))
+        size = float(np.prod(problem.torus))
+        action = self.transfer * problem.otf
+        misfit = np.abs(1 - action) ** 2
+        residual = sum(
+            float(np.sum(problem.weights * misfit[index // problem.planes_per_otf] * problem.plane_power(index)))
+            for index in range(len(problem.planes))
+        )
         diagnostics = {
-            "noise_gain": float(np.sqrt(np.sum(problem.weights * gain) / bins)),
-            "effective_degrees_of_freedom": degrees / float(bins),
-            "residual_sigma": float(np.sqrt(residual_power)),
+            "noise_gain": float(
+                np.sqrt(np.sum(problem.weights * np.abs(self.transfer) ** 2) / (size * len(problem.otf)))
+            ),
+            "effective_degrees_of_freedom": float(
+                np.sum(problem.weights * np.real(action)) / (size * len(problem.otf))
+            ),
+            "residual_sigma": float(np.sqrt(residual / (size * len(problem.planes)))),
         }
-        if problem.boundary == "unknown":
+        if problem.extension_steps:
             diagnostics["extension_fft_pairs"] = float(problem.extension_steps)
         return Restoration(
             image=self.image(),
@@ -182,4 +277,6 @@ class LinearFilter:
             criteria=dict(self.criteria),
             diagnostics=diagnostics,
             warnings=self.warnings,
+            transfer=self.transfer,
+            torus=problem.torus,
         )

@@ -37,7 +37,7 @@ def _hann(shape: Sequence[int]) -> Array:
     return window
 
 
-def draw_bins(shape: Sequence[int], skip: int) -> tuple[tuple[Array, ...], Array]:
+def draw_bins(shape: Sequence[int], skip: int, per_shell: int = _BINS_PER_SHELL) -> tuple[tuple[Array, ...], Array]:
     """Indices into the half spectrum and their weights: all bins of low frequency, a fixed draw in every octave above.
 
     The likelihood is a mean over bins, a few thousand of each octave determine it to 1 % in sigma, and its cost no
@@ -50,7 +50,7 @@ def draw_bins(shape: Sequence[int], skip: int) -> tuple[tuple[Array, ...], Array
     inner = [-1] * len(shape)  # the box of the octaves done before: nothing yet
     for octave in range(int(np.ceil(np.log2(max(max(reach), 1)))), -1, -1):
         outer = [max(r >> octave, i) for r, i in zip(reach, inner, strict=True)]
-        drawn, weight = _draw_shell(rng, shape, inner, outer)
+        drawn, weight = _draw_shell(rng, shape, inner, outer, per_shell)
         parts.append(drawn)
         weights.append(np.full(drawn.shape[1], weight))
         inner = outer
@@ -62,18 +62,18 @@ def draw_bins(shape: Sequence[int], skip: int) -> tuple[tuple[Array, ...], Array
 
 
 def _draw_shell(
-    rng: np.random.Generator, shape: Sequence[int], inner: Sequence[int], outer: Sequence[int]
+    rng: np.random.Generator, shape: Sequence[int], inner: Sequence[int], outer: Sequence[int], per_shell: int
 ) -> tuple[Array, float]:
     """Signed indices in the box ``outer`` but not ``inner`` (last axis >= 0), all or a draw of them; bins per draw."""
     low = [-min(o, (n - 1) // 2) for o, n in zip(outer[:-1], shape[:-1], strict=True)] + [0]
     sides = [o - a + 1 for o, a in zip(outer, low, strict=True)]
     total = int(np.prod(sides, dtype=np.float64))
-    if total <= 2 * _BINS_PER_SHELL:
+    if total <= 2 * per_shell:
         box = np.stack([grid.ravel() for grid in np.indices(sides)])
         each = 1.0
     else:
-        box = np.stack([rng.integers(0, side, 2 * _BINS_PER_SHELL) for side in sides])
-        each = total / (2 * _BINS_PER_SHELL)
+        box = np.stack([rng.integers(0, side, 2 * per_shell) for side in sides])
+        each = total / (2 * per_shell)
     signed = box + np.array(low)[:, None]
     outside = np.any(np.abs(signed) > np.array(inner)[:, None], axis=0)
     return signed[:, outside], each

@@ -16,11 +16,12 @@ def decide(
     cutoff: float = 0.1,
     boundary: str = "symmetric",
     channel_axis: int | None = None,
+    mask: npt.ArrayLike | str | None = None,
 ) -> LinearFilter:
     """The inverse filter as a `LinearFilter`; see `inverse_filter`."""
     if not 0 <= cutoff < 1:
         raise ValueError(f"cutoff must be in [0, 1), got {cutoff}")
-    problem = open_problem(image, psf, boundary, channel_axis)
+    problem = open_problem(image, psf, boundary, channel_axis, mask)
     magnitude = np.abs(problem.otf)
     kept = (magnitude >= cutoff * magnitude.max()) & (magnitude > 0)
     transfer = np.divide(1, problem.otf, out=np.zeros_like(problem.otf), where=kept)
@@ -34,6 +35,7 @@ def inverse_filter(
     cutoff: float = 0.1,
     boundary: str = "symmetric",
     channel_axis: int | None = None,
+    mask: npt.ArrayLike | str | None = None,
 ) -> Array:
     """The image divided by the OTF wherever the OTF is at least ``cutoff`` times its peak, zero elsewhere.
 
@@ -50,10 +52,16 @@ def inverse_filter(
     cutoff : float
         In [0, 1), relative to the largest |H|. 0 divides wherever H is not exactly zero.
     boundary : str
-        What lies beyond the frame: wrap (the exact periodic filter, no padding), reflect, symmetric, edge, constant,
-        or unknown (estimated with the picture).
+        What lies beyond the frame: wrap (the exact periodic filter, no padding); reflect, symmetric, edge, constant;
+        taper (edges faded into the blurred picture, no padding); smooth (the smoothest continuation); or unknown
+        (estimated with the picture: slower, and the one that does not ring).
     channel_axis : int or None
-        The axis of the image that holds channels; each is filtered with the same PSF.
+        The axis of the image that holds channels. They share one PSF, or have one each: then the PSF
+        has a channel axis in the same place.
+    mask : array_like of bool, "nan", "saturated", "nan+saturated" or None
+        Pixels that say nothing about the scene: True where missing (they may be NaN), of the shape of the image or of its
+        spatial axes; where the image is not finite; or blown-out highlights with the zone that the PSF reaches from them
+        (shown as observed). They are estimated like the scene beyond the frame. None believes every pixel.
 
     Returns
     -------
@@ -79,4 +87,4 @@ def inverse_filter(
     >>> inverse_filter(blurred, psf, boundary="wrap").round(6) + 0.0
     array([0., 1., 0., 0., 2., 0.])
     """
-    return decide(image, psf, cutoff=cutoff, boundary=boundary, channel_axis=channel_axis).image()
+    return decide(image, psf, cutoff=cutoff, boundary=boundary, channel_axis=channel_axis, mask=mask).image()

@@ -58,6 +58,10 @@ class Restoration:
         (root mean square of g - h * restored).
     warnings : tuple of str
         Sentences that the user should read.
+    transfer : ndarray of complex or None, shape (K, *half spectrum of torus)
+        The transfer function of a linear method, one for all planes (K = 1) or one for each.
+    torus : tuple of int
+        The grid of the transfer function: the frame, or larger where the boundary needs room.
     """
 
     image: Array
@@ -67,9 +71,11 @@ class Restoration:
     criteria: Mapping[str, Criterion] = field(default_factory=dict)
     diagnostics: Mapping[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    transfer: Array | None = None
+    torus: tuple[int, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """Everything but the image and the curves, as plain types for JSON."""
+        """Everything but the image, the curves and the transfer function, as plain types for JSON."""
         return {
             "method": self.method,
             "parameters": dict(self.parameters),

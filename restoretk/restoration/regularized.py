@@ -58,12 +58,13 @@ def decide(
     noise_sigma: float | str = "auto",
     boundary: str = "symmetric",
     channel_axis: int | None = None,
+    mask: npt.ArrayLike | str | None = None,
     every_criterion: bool = False,
 ) -> LinearFilter:
     """The regularized filter as a `LinearFilter`; see `regularized_filter`. ``every_criterion`` evaluates all rules."""
     _check_choice(regularization, noise_sigma)
-    problem = open_problem(image, psf, boundary, channel_axis)
-    penalty = operator_power(operator, problem.psf.shape, problem.torus)
+    problem = open_problem(image, psf, boundary, channel_axis, mask)
+    penalty = operator_power(operator, problem.psfs[0].shape, problem.torus)
     wanted = [regularization] if isinstance(regularization, str) else []
     if every_criterion:
         wanted += [name for name in rules.SELECTORS if name not in wanted]
@@ -107,12 +108,11 @@ def _evaluate(
     if not wanted:
         return {}, sigma
     if sigma is None and any(name in rules.NEED_NOISE for name in wanted):
-        sigma = problem.signal_spectrum.noise_sigma
-    size = np.prod(problem.torus)
-    powers = [
-        (plane.real.astype(np.float64) ** 2 + plane.imag.astype(np.float64) ** 2) / size for plane in problem.spectrum
-    ]
-    pixels = float(np.prod(problem.frame if problem.boundary == "unknown" else problem.torus)) * len(powers)
+        sigma = problem.noise_sigma
+    pixels = float(np.prod(problem.frame if problem.boundary == "unknown" else problem.torus)) * len(problem.planes)
+    powers = [problem.plane_power(index) for index in range(len(problem.planes))]
+    # One OTF gathers all planes; several have a plane each.
+    powers = [np.stack(powers)] if len(problem.otf) > 1 else [power[None] for power in powers]
     statistics = rules.gather_statistics(problem.otf_power, penalty, powers, problem.weights, pixels)
     return {name: rules.choose(statistics, name, sigma) for name in wanted}, sigma
 
@@ -126,6 +126,7 @@ def regularized_filter(
     noise_sigma: float | str = "auto",
     boundary: str = "symmetric",
     channel_axis: int | None = None,
+    mask: npt.ArrayLike | str | None = None,
 ) -> Array:
     """The image f that minimises ||g - h * f||^2 + regularization * ||p * f||^2: the regularized filter.
 
@@ -150,10 +151,16 @@ def regularized_filter(
         Standard deviation of the noise, in units of the image (fractions of full range for integers); "auto" estimates it
         from the picture. Only ``discrepancy`` and ``upre`` use it.
     boundary : str
-        What lies beyond the frame: wrap (the exact periodic filter, no padding), reflect, symmetric, edge, constant,
-        or unknown (estimated with the picture).
+        What lies beyond the frame: wrap (the exact periodic filter, no padding); reflect, symmetric, edge, constant;
+        taper (edges faded into the blurred picture, no padding); smooth (the smoothest continuation); or unknown
+        (estimated with the picture: slower, and the one that does not ring).
     channel_axis : int or None
-        The axis of the image that holds channels; each is filtered with the same PSF and lambda.
+        The axis of the image that holds channels. They share one PSF, or have one each: then the PSF
+        has a channel axis in the same place and lambda.
+    mask : array_like of bool, "nan", "saturated", "nan+saturated" or None
+        Pixels that say nothing about the scene: True where missing (they may be NaN), of the shape of the image or of its
+        spatial axes; where the image is not finite; or blown-out highlights with the zone that the PSF reaches from them
+        (shown as observed). They are estimated like the scene beyond the frame. None believes every pixel.
 
     Returns
     -------
@@ -193,4 +200,5 @@ def regularized_filter(
         noise_sigma=noise_sigma,
         boundary=boundary,
         channel_axis=channel_axis,
+        mask=mask,
     ).image()

@@ -9,7 +9,7 @@ filter conj(H) / (|H|^2 + sigma^2 / S) has no parameter left to choose.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import scipy.optimize
@@ -18,10 +18,14 @@ from restoretk._arrays import Array
 from restoretk.convolution.fourier import frequency_grid, psf_to_otf
 from restoretk.noise_estimation.white import estimate_noise_sigma, quiet_sigma_on_torus
 from restoretk.restoration._periodogram import draw_bins, periodogram
+from restoretk.restoration._spectrum_cells import factors_at, fit_cells
 
+_CELL_BINS_PER_SHELL = 60_000
 _EXPONENTS = (0.5, 5.0)
 _CORNERS = (1e-4, 0.3)  # cycles per pixel
-_ANISOTROPY = 1.5  # bound of either coefficient: a factor of 20 between the strong and the weak direction
+_ANISOTROPY = 1.5  # bound of a coefficient: a factor of 20 between the strong and the weak direction
+_ISOTROPIC = (0.0, 0.0, 0.0, 0.0)
+_TOWARDS_ISOTROPIC = 1e-3  # weight of the squared coefficients against the mean log likelihood
 _STARTS = ((2.0, 0.01), (3.0, 0.05))  # of exponent and corner: the likelihood may have two valleys
 _LOWEST_NOISE = 1e-12  # of the mean power: below it the noise cannot be told from rounding
 _DARK_OTF, _DARK_SHARE = 1e-2, 0.1  # |H|^2 in this share of the spectrum leaves the noise alone there
@@ -30,10 +34,11 @@ _ABOVE_ESTIMATE = 1.1  # a fitted sigma may exceed the one seen in the quiet blo
 
 @dataclass(frozen=True)
 class SignalSpectrum:
-    """The power spectrum of a scene, S(f) = amplitude (corner^2 + |f|^2)^(-exponent / 2) exp(c cos 2t + s sin 2t).
+    """The power spectrum of a scene, S(f) = amplitude (corner^2 + |f|^2)^(-exponent / 2) exp(D(t)).
 
-    f in cycles per pixel, t the angle of f from the row axis towards the column axis, (c, s) the anisotropy. S is the
-    variance of the scene per frequency in the units of the periodogram |F|^2 / N, so that white noise of standard
+    D(t) = c2 cos 2t + s2 sin 2t + c4 cos 4t + s4 sin 4t with t the angle of f from the row axis towards the column axis:
+    one preferred direction, and the cross that the uprights and levels of built scenes draw. f is in cycles per pixel. S
+    is the variance of the scene per frequency in the units of the periodogram |F|^2 / N, so that white noise of standard
     deviation sigma has S = sigma^2.
 
     Attributes
@@ -44,21 +49,24 @@ class SignalSpectrum:
         The fall in power with frequency; near 2 for photographs.
     corner : float
         The frequency below which the spectrum is flat, cycles per pixel.
-    anisotropy : (float, float)
-        (c, s); zeros for an isotropic spectrum and for scenes that are not two-dimensional.
+    anisotropy : (float, float, float, float)
+        (c2, s2, c4, s4); zeros for an isotropic spectrum and for scenes that are not two-dimensional.
     noise_sigma : float
         Standard deviation of the noise that was fitted along with it (or given), > 0 as far as rounding can tell.
     misfit : float
         Mean over the frequencies of P/V - 1 - log(P/V), less the 0.577 that a perfect model has: 0.0 is perfect, a
         photograph has about 0.01 to 0.1, and a picture that is no power law (text, a lattice) more.
+    cells : ndarray or None
+        How the picture departs from the law: a factor for each half octave and direction; None for none.
     """
 
     amplitude: float
     exponent: float
     corner: float
-    anisotropy: tuple[float, float]
+    anisotropy: tuple[float, float, float, float]
     noise_sigma: float
     misfit: float = 0.0
+    cells: Array | None = field(default=None, repr=False, compare=False)
 
     def power(self, shape: Sequence[int]) -> Array:
         """Give S on the half spectrum of a grid of ``shape``: float64, as `psf_to_otf` lays out its frequencies."""
@@ -66,11 +74,13 @@ class SignalSpectrum:
 
     def power_at(self, frequencies: Sequence[Array]) -> Array:
         """Give S at frequencies in cycles per pixel, one broadcastable array per axis (any block of the spectrum)."""
-        log_radius, cos2, sin2 = _polar(frequencies, self.corner)
-        log_power = -0.5 * self.exponent * log_radius
+        squared = np.asarray(sum(f**2 for f in frequencies))
+        log_power = -0.5 * self.exponent * np.log(squared + self.corner**2)
         if any(self.anisotropy):
-            log_power = log_power + self.anisotropy[0] * cos2 + self.anisotropy[1] * sin2
-        return self.amplitude * np.exp(log_power)
+            for coefficient, wave in zip(self.anisotropy, _directions(frequencies), strict=True):
+                log_power += coefficient * wave
+        law = self.amplitude * np.exp(log_power)
+        return law if self.cells is None else law * factors_at(self.cells, frequencies)
 
     def parameters(self) -> dict[str, float]:
         """Give the numbers by name, for a record of what was chosen."""
@@ -78,8 +88,7 @@ class SignalSpectrum:
             "amplitude": self.amplitude,
             "exponent": self.exponent,
             "corner": self.corner,
-            "anisotropy_cos": self.anisotropy[0],
-            "anisotropy_sin": self.anisotropy[1],
+            **dict(zip(("cos2", "sin2", "cos4", "sin4"), self.anisotropy, strict=True)),
             "noise_sigma": self.noise_sigma,
         }
 
@@ -107,7 +116,7 @@ def fit_signal_spectrum(
         True if the blur was circular: the periodogram is then exact. False for a frame cut from a larger scene: mean
         removed and a Hann window, which keeps the jump between opposite edges out of the high frequencies.
     anisotropic : bool
-        Whether two-dimensional planes get the two anisotropy coefficients.
+        Whether two-dimensional planes get the four anisotropy coefficients.
 
     Raises
     ------
@@ -175,28 +184,38 @@ def fit_periodogram(
     if weights.size < 8 or scale <= 0:
         level = float(np.mean(power)) or 1.0  # nothing to fit: a constant picture, which any filter leaves alone
         sigma = noise_sigma or np.sqrt(_LOWEST_NOISE * level)
-        return SignalSpectrum(level, 2.0, _CORNERS[1], (0.0, 0.0), float(sigma))
+        return SignalSpectrum(level, 2.0, _CORNERS[1], _ISOTROPIC, float(sigma))
     likelihood = _Whittle(observed / scale, gain, weights / weights.sum(), frequencies, len(shape) == 2 and anisotropic)
     bounds_noise = _noise_bounds(noise_sigma, noise_ceiling, scale)
     start_noise = float(np.clip(likelihood.noise_start(), *bounds_noise))
     results = []
     for exponent, corner in _STARTS:
         amplitude = likelihood.amplitude_start(exponent, corner)
-        start = np.array([amplitude, exponent, np.log(corner), start_noise, 0.0, 0.0])
+        start = np.array([amplitude, exponent, np.log(corner), start_noise, *_ISOTROPIC])
         bounds = likelihood.bounds(bounds_noise)
         results.append(scipy.optimize.minimize(likelihood, start, jac=True, method="L-BFGS-B", bounds=bounds))
     best = min(results, key=lambda result: float(result.fun))
-    log_amplitude, exponent, log_corner, log_noise, cos2, sin2 = (float(value) for value in best.x)
+    log_amplitude, exponent, log_corner, log_noise, *turn = (float(value) for value in best.x)
     mean_log = np.sum(likelihood.weights * np.log(np.maximum(likelihood.observed, 1e-300)))
     misfit = float(best.fun - mean_log - 1 - np.euler_gamma)
-    return SignalSpectrum(
+    fitted = SignalSpectrum(
         amplitude=float(scale * np.exp(log_amplitude)),
         exponent=exponent,
         corner=float(np.exp(log_corner)),
-        anisotropy=(cos2, sin2),
+        anisotropy=(turn[0], turn[1], turn[2], turn[3]),
         noise_sigma=float(np.sqrt(scale * np.exp(log_noise))) if noise_sigma is None else max(noise_sigma, 0.0),
         misfit=misfit,
     )
+    return replace(fitted, cells=_cells(fitted, power, otf_power, shape, skip))
+
+
+def _cells(fitted: SignalSpectrum, power: Array, otf_power: Array, shape: Sequence[int], skip: int) -> Array:
+    """The departures from the law, from more bins than the law itself needs: each cell has but a few."""
+    indices, _ = draw_bins(shape, skip, _CELL_BINS_PER_SHELL)
+    frequencies = [np.where(2 * k > n, k - n, k) / n for k, n in zip(indices, shape, strict=True)]
+    signal = otf_power[indices] * fitted.power_at(frequencies)
+    expected = signal + fitted.noise_sigma**2
+    return fit_cells(frequencies, power[indices] / expected - 1, signal / expected)
 
 
 def _noise_ceiling(stack: Array, psf: Array, otf_power: Array, periodic: bool) -> float | None:
@@ -225,41 +244,42 @@ def _noise_bounds(noise_sigma: float | None, ceiling: float | None, scale: float
 
 
 class _Whittle:
-    """Mean of log V + P / V and its gradient in (log A, a, log f0, log sigma^2, c, s)."""
+    """Mean of log V + P / V and its gradient in (log A, a, log f0, log sigma^2, c2, s2, c4, s4)."""
 
     def __init__(self, observed: Array, gain: Array, weights: Array, frequencies: Sequence[Array], anisotropic: bool):
         self.observed, self.gain, self.weights = observed, gain, weights
         self.squared = sum(f**2 for f in frequencies)
-        _, self.cos2, self.sin2 = _polar(frequencies, 0.0)
         self.anisotropic = anisotropic
+        self.waves = np.stack(_directions(frequencies)) if anisotropic else np.zeros((4, observed.size))
 
     def __call__(self, parameters: Array) -> tuple[float, Array]:
-        log_amplitude, exponent, log_corner, log_noise, cos2, sin2 = parameters
+        log_amplitude, exponent, log_corner, log_noise = parameters[:4]
+        turn = parameters[4:]
         corner2 = np.exp(2 * log_corner)
         radius2 = self.squared + corner2
         log_radius2 = np.log(radius2)
-        signal = self.gain * np.exp(log_amplitude - 0.5 * exponent * log_radius2 + cos2 * self.cos2 + sin2 * self.sin2)
+        log_signal = log_amplitude - 0.5 * exponent * log_radius2
+        if self.anisotropic:
+            log_signal += turn @ self.waves
+        signal = self.gain * np.exp(log_signal)
         noise = np.exp(log_noise)
         expected = signal + noise
         ratio = self.observed / expected
-        value = float(np.sum(self.weights * (np.log(expected) + ratio)))
+        value = float(np.sum(self.weights * (np.log(expected) + ratio))) + _TOWARDS_ISOTROPIC * float(turn @ turn)
         slope = self.weights * (1 - ratio) / expected  # d value / d V
         by_signal = slope * signal
-        gradient = np.array(
-            [
-                by_signal.sum(),
-                -0.5 * np.sum(by_signal * log_radius2),
-                -exponent * corner2 * np.sum(by_signal / radius2),
-                noise * slope.sum(),
-                np.sum(by_signal * self.cos2),
-                np.sum(by_signal * self.sin2),
-            ]
-        )
-        return value, gradient
+        gradient = [
+            by_signal.sum(),
+            -0.5 * np.sum(by_signal * log_radius2),
+            -exponent * corner2 * np.sum(by_signal / radius2),
+            noise * slope.sum(),
+            *(self.waves @ by_signal + 2 * _TOWARDS_ISOTROPIC * turn),
+        ]
+        return value, np.array(gradient)
 
     def bounds(self, noise: tuple[float, float]) -> list[tuple[float, float]]:
         turn = (-_ANISOTROPY, _ANISOTROPY) if self.anisotropic else (0.0, 0.0)
-        return [(-60.0, 40.0), _EXPONENTS, (np.log(_CORNERS[0]), np.log(_CORNERS[1])), noise, turn, turn]
+        return [(-60.0, 40.0), _EXPONENTS, (np.log(_CORNERS[0]), np.log(_CORNERS[1])), noise, turn, turn, turn, turn]
 
     def noise_start(self) -> float:
         """Give the log of the median of the darkest tenth (an exponential of mean 1 has the median ln 2)."""
@@ -273,14 +293,10 @@ class _Whittle:
         return float(np.log(np.sum(self.weights * self.observed) / max(float(np.sum(self.weights * shape)), 1e-300)))
 
 
-def _polar(frequencies: Sequence[Array], corner: float) -> tuple[Array, Array, Array]:
-    """Give log(corner^2 + |f|^2), and cos 2t and sin 2t (0 at f = 0 and unless there are two axes)."""
-    squared = np.asarray(sum(f**2 for f in frequencies))
-    zero = np.zeros((1,) * squared.ndim)
-    cos2, sin2 = zero, zero
-    if len(frequencies) == 2:
-        rows, columns = frequencies
-        safe = np.where(squared > 0, squared, 1.0)
-        cos2, sin2 = (rows**2 - columns**2) / safe, 2 * rows * columns / safe
-    log_radius = np.log(np.where(squared + corner**2 > 0, squared + corner**2, 1.0))
-    return log_radius, cos2, sin2
+def _directions(frequencies: Sequence[Array]) -> tuple[Array, Array, Array, Array]:
+    """Give cos 2t, sin 2t, cos 4t and sin 4t of frequencies on two axes (0 at f = 0)."""
+    rows, columns = frequencies
+    squared = rows**2 + columns**2
+    safe = np.where(squared > 0, squared, 1.0)
+    cos2, sin2 = (rows**2 - columns**2) / safe, 2 * rows * columns / safe
+    return cos2, sin2, cos2**2 - sin2**2, 2 * cos2 * sin2

@@ -19,10 +19,11 @@ def decide(
     signal_autocorrelation: npt.ArrayLike | None = None,
     boundary: str = "symmetric",
     channel_axis: int | None = None,
+    mask: npt.ArrayLike | str | None = None,
 ) -> LinearFilter:
     """The Wiener filter as a `LinearFilter`; see `wiener`."""
     correlations = _check_choice(noise_to_signal, noise_autocorrelation, signal_autocorrelation)
-    problem = open_problem(image, psf, boundary, channel_axis)
+    problem = open_problem(image, psf, boundary, channel_axis, mask)
     noise_sigma = None
     parameters: dict[str, float | str]
     if correlations is not None:
@@ -32,11 +33,14 @@ def decide(
         parameters = {"noise_to_signal": "autocorrelations", "chosen_by": "given"}
     else:
         if isinstance(noise_to_signal, str):
-            fitted = problem.signal_spectrum
-            noise_sigma = fitted.noise_sigma
-            signal = fitted.power(problem.torus)
-            numerator, denominator = np.conj(problem.otf) * signal, problem.otf_power * signal + noise_sigma**2
-            parameters = {"noise_to_signal": "auto", "chosen_by": "power-law spectrum"} | fitted.parameters()
+            noise_sigma = problem.noise_sigma
+            signal = problem.signal_power()
+            numerator, denominator = (
+                np.conj(problem.otf) * signal,
+                problem.otf_power * signal + problem.noise_variance(),
+            )
+            parameters = {"noise_to_signal": "auto", "chosen_by": "fitted spectrum"}
+            parameters |= problem.fits[0].parameters() if len(problem.fits) == 1 else {}
         else:
             ratio = _on_half_spectrum(np.asarray(noise_to_signal, np.float64), problem)
             numerator, denominator = np.conj(problem.otf), problem.otf_power + ratio
@@ -108,12 +112,14 @@ def wiener(
     signal_autocorrelation: npt.ArrayLike | None = None,
     boundary: str = "symmetric",
     channel_axis: int | None = None,
+    mask: npt.ArrayLike | str | None = None,
 ) -> Array:
     """The image of least mean squared error among all linear filters, for a ratio of noise to signal: the Wiener filter.
 
     F = conj(H) G / (|H|^2 + S_n / S_f) for each frequency, with the power spectra S_n of the noise and S_f of the scene.
     A scalar ratio is Tikhonov's filter and has no idea of pictures; ``"auto"`` fits the spectrum of the scene, a power law
-    A (f0^2 + |f|^2)^(-a/2), and the noise level to the observed image through the PSF by maximum likelihood.
+    A (f0^2 + |f|^2)^(-a/2) with a correction for each half octave and direction, and the noise level to the observed image
+    through the PSF by maximum likelihood; it needs no tuning.
 
     Parameters
     ----------
@@ -129,10 +135,16 @@ def wiener(
         Instead of the ratio: the autocorrelations of noise and scene, origin at ``shape // 2``, no larger than the image.
         The magnitudes of their Fourier transforms are S_n and S_f.
     boundary : str
-        What lies beyond the frame: wrap (the exact periodic filter, no padding), reflect, symmetric, edge, constant,
-        or unknown (estimated with the picture).
+        What lies beyond the frame: wrap (the exact periodic filter, no padding); reflect, symmetric, edge, constant;
+        taper (edges faded into the blurred picture, no padding); smooth (the smoothest continuation); or unknown
+        (estimated with the picture: slower, and the one that does not ring).
     channel_axis : int or None
-        The axis of the image that holds channels; each is filtered with the same PSF and ratio.
+        The axis of the image that holds channels. They share one PSF, or have one each: then the PSF
+        has a channel axis in the same place and ratio.
+    mask : array_like of bool, "nan", "saturated", "nan+saturated" or None
+        Pixels that say nothing about the scene: True where missing (they may be NaN), of the shape of the image or of its
+        spatial axes; where the image is not finite; or blown-out highlights with the zone that the PSF reaches from them
+        (shown as observed). They are estimated like the scene beyond the frame. None believes every pixel.
 
     Returns
     -------
@@ -173,4 +185,5 @@ def wiener(
         signal_autocorrelation=signal_autocorrelation,
         boundary=boundary,
         channel_axis=channel_axis,
+        mask=mask,
     ).image()

@@ -14,7 +14,7 @@ from restoretk.restoration import METHODS, restore
 
 Method = Callable[..., Array]
 every_method = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS.keys())
-every_boundary = pytest.mark.parametrize("boundary", [*BOUNDARIES, "unknown"])
+every_boundary = pytest.mark.parametrize("boundary", [*BOUNDARIES, "taper", "smooth", "unknown"])
 
 
 @pytest.fixture
@@ -127,6 +127,30 @@ def test_restore_gives_the_image_of_the_function(method: Method, observed: Array
     assert record.method == name
     assert record.parameters["boundary"] == "symmetric"
     assert record.diagnostics["noise_gain"] > 0
+
+
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [
+        ("inverse_filter", {"cutoff": 0.2}),
+        ("wiener", {"noise_to_signal": 0.02}),
+        ("regularized_filter", {"regularization": 0.01}),
+    ],
+)
+def test_the_diagnostics_are_those_of_the_filter_as_a_matrix(
+    method: str, options: dict[str, float], scene: Array, lopsided_psf: Array
+) -> None:
+    """With fixed parameters the filter is circulant: one column of it, the answer to an impulse, says all."""
+    impulse = np.zeros_like(scene)
+    impulse[20, 30] = 1
+    column = METHODS[method](impulse, lopsided_psf, boundary="wrap", **options)
+    record = restore(scene, lopsided_psf, method, boundary="wrap", **options)
+    expected = {
+        "noise_gain": np.linalg.norm(column),
+        "effective_degrees_of_freedom": convolve(column, lopsided_psf, boundary="wrap")[20, 30],
+        "residual_sigma": np.sqrt(((scene - convolve(record.image, lopsided_psf, boundary="wrap")) ** 2).mean()),
+    }
+    assert record.diagnostics == pytest.approx(expected, rel=1e-9)
 
 
 @every_method

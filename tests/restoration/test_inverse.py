@@ -33,3 +33,16 @@ def test_a_cutoff_outside_its_range_is_named(scene: Array, lopsided_psf: Array) 
     for cutoff in (-0.1, 1.0, np.nan):
         with pytest.raises(ValueError, match=rf"cutoff must be in \[0, 1\), got {cutoff}"):
             inverse_filter(scene, lopsided_psf, cutoff=cutoff)
+
+
+@pytest.mark.parametrize("boundary", ["reflect", "symmetric", "edge", "unknown"])
+def test_opposite_edges_of_the_frame_do_not_meet(boundary: str) -> None:
+    """A PSF that moves the scene, on a frame whose FFT needs no padding: undoing it looks beyond the frame at one edge."""
+    for axis, shape in ((0, (5, 1)), (1, (1, 5))):
+        moved = np.zeros(shape)
+        moved[0, 0] = 1  # two pixels towards lower indices
+        image = np.zeros((64, 64))
+        np.swapaxes(image, 0, axis)[32:] = 1  # black at the low edge, white at the high one
+        restored = inverse_filter(image, moved, cutoff=0, boundary=boundary)
+        assert abs(np.take(restored, [0, 1], axis)).max() < 0.25
+        assert np.take(restored, [62, 63], axis).min() > 0.75

@@ -71,6 +71,53 @@ def test_predictive_gcv_is_the_minimum_of_its_written_out_definition(
     assert score(chosen) <= min(score(chosen * step) for step in (0.25, 0.8, 0.97, 1.03, 1.25, 4)) + 1e-15
 
 
+def _full_spectra(image: Array, psf: Array) -> tuple[Array, Array, Array]:
+    """|H|^2, |P|^2 of the Laplacian and |G|^2 / N on the whole spectrum, without the zero frequency."""
+    H = np.fft.fft2(_origin_first(psf, image.shape))
+    P = np.fft.fft2(_origin_first(np.array([[0.0, 1, 0], [1, -4, 1], [0, 1, 0]]), image.shape))
+    G = np.fft.fft2(image)
+    return tuple(np.abs(each.ravel()[1:]) ** 2 / scale for each, scale in ((H, 1), (P, 1), (G, image.size)))
+
+
+def _origin_first(kernel: Array, shape: tuple[int, ...]) -> Array:
+    grid = np.zeros(shape)
+    grid[tuple(slice(side) for side in kernel.shape)] = kernel
+    return np.roll(grid, [-(side // 2) for side in kernel.shape], range(kernel.ndim))
+
+
+def test_gcv_is_the_minimum_of_its_written_out_definition(seen: Array, lopsided_psf: Array) -> None:
+    """The notes of `choose`, on the full spectrum: the risk weighted by the squared gain of a pilot filter."""
+    H2, P2, power = _full_spectra(seen, lopsided_psf)
+    pilot = choose(_statistics(seen, lopsided_psf), "predictive_gcv").regularization
+    left = pilot * P2 / (H2 + pilot * P2)
+    variance = (left**2 * power).sum() / left.sum()
+    assert np.sqrt(variance) == pytest.approx(SIGMA, rel=0.1)
+    weight = H2 / (H2 + 0.3 * pilot * P2) ** 2
+
+    def risk(regularization: float) -> float:
+        left = regularization * P2 / (H2 + regularization * P2)
+        return float((weight * (left**2 * power + 2 * variance * (1 - left))).sum())
+
+    chosen = choose(_statistics(seen, lopsided_psf), "gcv").regularization
+    assert risk(chosen) < min(risk(chosen * step) for step in (0.25, 0.9, 0.99, 1.01, 1.1, 4))
+
+
+def test_marginal_likelihood_is_the_likeliest_ratio_of_noise_to_a_smooth_scene(
+    seen: Array, lopsided_psf: Array
+) -> None:
+    """G / sqrt(N) is Gaussian of variance v (1 + |H|^2 / (lambda |P|^2)) at each frequency, v unknown too."""
+    H2, P2, power = _full_spectra(seen, lopsided_psf)
+
+    def surprise(regularization: float) -> float:
+        shape = 1 + H2 / (regularization * P2)
+        levels = np.geomspace(1e-3, 1e3, 6001)[:, None] * (power / shape).mean()
+        at_level = np.log(levels).ravel() * power.size + (power / shape).sum() / levels.ravel()
+        return float(np.log(shape).sum() + at_level.min())
+
+    chosen = choose(_statistics(seen, lopsided_psf), "marginal_likelihood").regularization
+    assert surprise(chosen) < min(surprise(chosen * step) for step in (0.1, 0.9, 0.98, 1.02, 1.1, 10))
+
+
 def test_upre_estimates_the_predictive_risk(camera: Array, lopsided_psf: Array, rng: np.random.Generator) -> None:
     clean = convolve(camera[100:291, 80:321], lopsided_psf, boundary="wrap")
     image = clean + SIGMA * rng.standard_normal(clean.shape)

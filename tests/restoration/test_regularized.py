@@ -11,6 +11,7 @@ from restoretk._arrays import Array
 from restoretk.convolution.blur import convolve
 from restoretk.psf import box_psf, disk_psf, gaussian_psf, motion_psf
 from restoretk.restoration import regularized_filter, restore
+from restoretk.restoration._frequency_domain import open_problem
 from restoretk.restoration.regularized import operator_power
 
 DATA = Path(__file__).resolve().parents[2] / "data"
@@ -111,6 +112,22 @@ def test_discrepancy_says_when_the_constraint_cannot_be_met(scene: Array, rng: n
         seen, box_psf(4), "regularized_filter", regularization="discrepancy", noise_sigma=0, boundary="wrap"
     )
     assert "below every residual power" in quiet.warnings[0]
+
+
+@pytest.mark.parametrize("boundary", ["wrap", "symmetric", "unknown"])
+def test_the_noise_power_of_the_constraint_is_that_of_the_observed_pixels(
+    boundary: str, scene: Array, lopsided_psf: Array, rng: np.random.Generator
+) -> None:
+    """What was estimated beyond the frame brings no noise of its own; what a boundary rule copied there does."""
+    seen = convolve(scene, lopsided_psf) + 0.02 * rng.standard_normal(scene.shape)
+    options = {"regularization": "discrepancy", "noise_sigma": 0.02, "boundary": boundary}
+    record = restore(seen, lopsided_psf, "regularized_filter", **options)
+    assert record.criteria["discrepancy"].attained
+    torus = open_problem(seen, lopsided_psf, boundary, None).torus
+    observed = scene.size if boundary == "unknown" else np.prod(torus)
+    residual_power = record.diagnostics["residual_sigma"] ** 2 * np.prod(torus)
+    assert residual_power == pytest.approx(observed * 0.02**2, rel=1e-4)
+    assert boundary == "wrap" or np.prod(torus) > scene.size
 
 
 def test_gcv_is_near_the_oracle_on_the_bundled_photographs() -> None:

@@ -13,7 +13,7 @@ from restoretk.convolution.fourier import forward_transform, inverse_transform, 
 from restoretk.restoration._periodogram import draw_bins, periodogram
 from restoretk.restoration.signal_spectrum import SignalSpectrum, _Whittle, fit_periodogram, fit_signal_spectrum
 
-TRUTH = SignalSpectrum(amplitude=2e-5, exponent=2.6, corner=0.02, anisotropy=(0.0, 0.0), noise_sigma=0.02)
+TRUTH = SignalSpectrum(amplitude=2e-5, exponent=2.6, corner=0.02, anisotropy=(0.0, 0.0, 0.0, 0.0), noise_sigma=0.02)
 
 
 def gaussian_field(spectrum: SignalSpectrum, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
@@ -40,7 +40,8 @@ def test_a_periodic_field_gives_its_parameters_back(rng: np.random.Generator, lo
     assert fit.exponent == pytest.approx(2.6, abs=0.1)
     assert fit.corner == pytest.approx(0.02, rel=0.25)
     assert fit.noise_sigma == pytest.approx(0.02, rel=0.02)
-    assert fit.power((64, 65)) == pytest.approx(TRUTH.power((64, 65)), rel=0.5)
+    ratio = np.log(fit.power((64, 65)) / TRUTH.power((64, 65)))  # high frequencies are buried in the noise
+    assert np.sqrt(np.mean(ratio**2)) < 0.3
     assert abs(fit.misfit) < 0.02
 
 
@@ -58,9 +59,9 @@ def test_a_frame_cut_from_a_larger_field_gives_its_parameters_back(rng: np.rando
 
 def test_the_direction_of_a_field_is_found(rng: np.random.Generator) -> None:
     psf = gaussian_psf(1.0, 7)
-    turned = replace(TRUTH, anisotropy=(0.7, -0.4))
+    turned = replace(TRUTH, anisotropy=(0.7, -0.4, 0.3, -0.2))
     fit = fit_signal_spectrum(observed(psf, (256, 271), rng, turned), psf, periodic=True, anisotropic=True)
-    assert fit.anisotropy == pytest.approx((0.7, -0.4), abs=0.05)
+    assert fit.anisotropy == pytest.approx((0.7, -0.4, 0.3, -0.2), abs=0.08)
 
 
 def test_a_known_noise_level_is_kept(rng: np.random.Generator, lopsided_psf: Array) -> None:
@@ -73,7 +74,7 @@ def test_signals_and_volumes_take_the_same_path(shape: tuple[int, ...], side: in
     psf = gaussian_psf(1.2, side, len(shape))
     fit = fit_signal_spectrum(observed(psf, shape, rng), psf, periodic=True)
     assert fit.noise_sigma == pytest.approx(0.02, rel=0.05)
-    assert fit.anisotropy == (0.0, 0.0)
+    assert fit.anisotropy == (0.0, 0.0, 0.0, 0.0)
     assert fit.power(shape).shape == (*shape[:-1], shape[-1] // 2 + 1)
 
 
@@ -109,10 +110,10 @@ def test_the_gradient_is_that_of_the_likelihood(rng: np.random.Generator) -> Non
     frequencies = [rng.uniform(-0.5, 0.5, 50), rng.uniform(0, 0.5, 50)]
     weights = np.full(50, 0.02)
     likelihood = _Whittle(rng.exponential(1, 50), rng.random(50), weights, frequencies, True)
-    point = np.array([-3.0, 2.2, -3.0, -2.0, 0.3, -0.2])
+    point = np.array([-3.0, 2.2, -3.0, -2.0, 0.3, -0.2, 0.1, 0.4])
     _, gradient = likelihood(point)
-    for index in range(6):
-        nudge = 1e-6 * np.eye(6)[index]
+    for index in range(8):
+        nudge = 1e-6 * np.eye(8)[index]
         slope = (likelihood(point + nudge)[0] - likelihood(point - nudge)[0]) / 2e-6
         assert gradient[index] == pytest.approx(slope, rel=1e-5, abs=1e-8)
 

@@ -12,7 +12,7 @@ from restoretk.convolution.fourier import apply_transfer_function, fast_shape, p
 from restoretk.restoration.signal_spectrum import SignalSpectrum, fit_signal_spectrum
 from restoretk.restoration.unknown_boundary import extend_unknown
 
-SPECTRUM = SignalSpectrum(amplitude=1e-3, exponent=2.4, corner=0.05, anisotropy=(0.3, 0.2), noise_sigma=0.05)
+SPECTRUM = SignalSpectrum(amplitude=1e-3, exponent=2.4, corner=0.05, anisotropy=(0.3, 0.2, 0.1, -0.1), noise_sigma=0.05)
 
 
 def model(psf: Array, torus: tuple[int, ...], spectrum: SignalSpectrum = SPECTRUM) -> tuple[Array, Array]:
@@ -79,7 +79,7 @@ def test_missing_pixels_of_a_torus_without_ring_are_solved_for(rng: np.random.Ge
 
 def test_signals_take_the_same_path(rng: np.random.Generator) -> None:
     psf = np.array([0.1, 0.5, 0.3, 0.1])
-    otf, precision = model(psf, (28,), SignalSpectrum(0.01, 2, 0.05, (0, 0), 0.05))
+    otf, precision = model(psf, (28,), SignalSpectrum(0.01, 2, 0.05, (0, 0, 0, 0), 0.05))
     planes = rng.random(22)
     extended, _ = extend_unknown(planes, otf, precision, (28,), iterations=200, tolerance=1e-12)
     z = np.concatenate([planes, np.zeros(6)])
@@ -155,6 +155,12 @@ def test_the_work_is_bounded_and_counted(scene: Array, lopsided_psf: Array) -> N
     assert default <= 60
     _, loose = extend_unknown(scene, otf, precision, (60, 80), tolerance=0.5)
     assert loose < default
+
+
+def test_the_steps_are_conjugate(rng: np.random.Generator, lopsided_psf: Array) -> None:
+    otf, precision = model(lopsided_psf, (30, 33))
+    _, pairs = extend_unknown(rng.random((24, 25)), otf, precision, (30, 33), iterations=400, tolerance=1e-6)
+    assert pairs < 60
 
 
 @pytest.mark.parametrize("value", [0.0, 0.8])

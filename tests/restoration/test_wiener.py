@@ -6,6 +6,7 @@ import pytest
 from restoretk._arrays import Array
 from restoretk.convolution.blur import convolve
 from restoretk.restoration import restore, wiener
+from restoretk.restoration.wiener import decide
 
 
 def _origin_first(psf: Array, shape: tuple[int, ...]) -> Array:
@@ -61,6 +62,27 @@ def test_a_spectrum_is_resampled_by_frequency_not_by_index(camera: Array, lopsid
     restored = wiener(image, lopsided_psf, noise_to_signal=ratio, boundary="symmetric")
     wrapped = wiener(image, lopsided_psf, noise_to_signal=ratio, boundary="wrap")
     np.testing.assert_allclose(restored[20:-20, 20:-20], wrapped[20:-20, 20:-20], atol=2e-3)
+
+
+def test_a_resampled_spectrum_has_the_values_of_the_given_one_at_the_new_frequencies(
+    camera: Array, rng: np.random.Generator
+) -> None:
+    """A spectrum that is linear in either frequency is resampled exactly."""
+    psf = rng.random((12, 17))
+    psf /= psf.sum()
+
+    def ratio(rows: Array, columns: Array) -> Array:
+        return 0.2 + np.abs(rows)[:, None] + 3 * np.abs(columns)
+
+    given = ratio(np.fft.fftfreq(91), np.fft.fftfreq(123))
+    decided = decide(camera[:91, :123], psf, noise_to_signal=given, boundary="symmetric")
+    rows, columns = (np.fft.fftfreq(size) for size in decided.problem.torus)
+    columns = np.abs(columns[: len(columns) // 2 + 1])
+    otf = decided.problem.otf[0]
+    expected = np.conj(otf) / (np.abs(otf) ** 2 + ratio(rows, columns))
+    inside = np.ix_(np.abs(rows) < 45 / 91, columns < 61 / 123)  # beyond lies half a sample of either spectrum
+    assert otf.shape[0] > 100
+    np.testing.assert_allclose(decided.transfer[0][inside], expected[inside], atol=1e-12)
 
 
 def test_without_noise_a_zero_ratio_is_the_inverse(scene: Array, lopsided_psf: Array) -> None:
