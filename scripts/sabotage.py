@@ -157,6 +157,8 @@ def judge(sabotage: Sabotage, pristine: Path) -> Verdict:
         code, detail = run_tests(copy, sabotage.tests)
         if code == _PASSED:
             code, detail = run_tests(copy, [])
+            if code == _FAILED and run_tests(pristine, [detail])[0] != _PASSED:
+                return verdict("BROKEN", f"{detail} fails without any sabotage")
             detail += " (not among the tests named for it)"
         if code == _PASSED:
             return verdict("SURVIVED", sabotage.file)

@@ -119,6 +119,12 @@ def test_clipped_regions_do_not_pass_for_quiet_ones(camera: Array, rng: np.rando
     assert estimate_noise_sigma(noisy) == pytest.approx(0.02, rel=0.25)
 
 
+def test_half_clipped_blocks_do_not_pass_for_quiet_ones(camera: Array, rng: np.random.Generator) -> None:
+    dark = camera - 0.02  # the coat of the man is black with half of its noise cut off
+    noisy = np.clip(dark + rng.normal(0, 0.02, camera.shape), 0, 1)
+    assert 0.9 * 0.02 < estimate_noise_sigma(noisy) < 1.2 * 0.02
+
+
 def test_a_letterbox_does_not_dilute_the_noise(camera: Array, rng: np.random.Generator) -> None:
     frame = valid_frame(camera, gaussian_psf())
     noisy = frame + rng.normal(0, 0.02, frame.shape)

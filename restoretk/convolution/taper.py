@@ -10,6 +10,8 @@ import numpy.typing as npt
 from restoretk._arrays import Array, as_float_image, check_finite, to_dtype, to_planes
 from restoretk.convolution.blur import Blur
 
+_SUM_TOLERANCE = 1e-3
+
 
 def taper_weights(psf: Array, shape: Sequence[int]) -> Array:
     """Weights in [0, 1] that fall to 0 at the edges of a frame as the autocorrelation of the PSF rises.
@@ -77,6 +79,8 @@ def edge_taper(image: npt.ArrayLike, psf: npt.ArrayLike, *, channel_axis: int | 
     working, dtype = as_float_image(image)
     kernel = np.asarray(psf, np.float64)
     check_finite(kernel, "psf")
+    if not abs(kernel.sum() - 1) <= _SUM_TOLERANCE:
+        raise ValueError(f"psf must sum to 1, got {kernel.sum():.6g}: the edges would change their brightness")
     planes, from_planes = to_planes(working, kernel.ndim, channel_axis)
     return to_dtype(from_planes(taper_planes(planes, kernel)), dtype)
 

@@ -82,9 +82,12 @@ class Problem:
         """How many planes share each OTF."""
         return len(self.planes) // len(self.otf)
 
-    def plane_power(self, index: int) -> Array:
-        """|G|^2 / N of one plane, shape (*half): its sum with `weights` is the sum of squares of the plane."""
-        plane = self.spectrum[index]
+    def plane_power(self, index: int, rows: Array | None = None) -> Array:
+        """|G|^2 / N of one plane, shape (*half): its sum with `weights` is the sum of squares of the plane.
+
+        With ``rows``, only these rows of the half spectrum.
+        """
+        plane = self.spectrum[index] if rows is None else self.spectrum[index, rows]
         power: Array = (plane.real**2 + plane.imag**2) / self.planes.dtype.type(np.prod(self.torus))
         return power
 
@@ -149,7 +152,7 @@ def open_problem(
     padded = fast_shape([size + 2 * (longest // 2) + (longest > 1) for size, longest in zip(frame, side, strict=True)])
     missing = None if seen.missing is None else to_planes(seen.missing, spatial_ndim, channel_axis)[0]
     torus = frame if boundary in _ON_THE_FRAME else padded
-    otf = np.stack([psf_to_otf(each, torus) for each in psfs])
+    otf = np.stack([psf_to_otf(each.astype(planes.dtype), torus) for each in psfs])
     steps = 0
     if missing is not None and boundary not in ("unknown", "wrap"):
         whole, steps = _complete(planes, psfs, np.stack([psf_to_otf(each, padded) for each in psfs]), padded, missing)

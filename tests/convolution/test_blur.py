@@ -72,6 +72,15 @@ def test_dtype_is_kept_and_integers_are_rounded(rng: np.random.Generator, lopsid
         np.testing.assert_array_equal(blurred, np.rint(convolve(levels.astype(np.float64), lopsided_psf)).astype(dtype))
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64])
+def test_black_and_white_of_every_integer_dtype_stay_what_they_are(dtype: type, lopsided_psf: Array) -> None:
+    """The largest integers of 64 bits have no float of their own: rounded up, they would wrap round to black."""
+    for level in (0, np.iinfo(dtype).max):
+        flat = np.full((9, 12), level, dtype)
+        np.testing.assert_array_equal(convolve(flat, np.ones((1, 1))), flat)
+        assert convolve(flat, lopsided_psf).dtype == dtype
+
+
 def test_arguments_are_not_written_to(rng: np.random.Generator, lopsided_psf: Array) -> None:
     image = rng.random((20, 31))
     image.setflags(write=False)

@@ -37,3 +37,8 @@ def test_tapering_reduces_the_ringing_of_a_periodic_filter(camera: Array, lopsid
 def test_a_psf_larger_than_half_the_image_is_refused(lopsided_psf: Array) -> None:
     with pytest.raises(ValueError, match=r"psf of shape \(4, 7\) is larger than half the image \(45, 13\)"):
         edge_taper(np.ones((45, 13)), lopsided_psf)
+
+
+def test_a_psf_of_another_sum_is_refused(scene: Array, lopsided_psf: Array) -> None:
+    with pytest.raises(ValueError, match="psf must sum to 1, got 9"):
+        edge_taper(scene, 9 * lopsided_psf)

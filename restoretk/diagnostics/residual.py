@@ -1,0 +1,294 @@
+"""What the residual g - h * restored says: about the strength of the filter, the noise and the PSF."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import scipy.ndimage
+import scipy.special
+
+from restoretk._arrays import Array, as_float_image, to_planes
+from restoretk.convolution.blur import Blur
+from restoretk.convolution.boundary import BOUNDARIES, check_boundary
+from restoretk.convolution.fourier import (
+    forward_transform,
+    frequency_grid,
+    half_spectrum_weights,
+    inverse_transform,
+    psf_to_otf,
+)
+from restoretk.diagnostics.psf_fit import PsfFit, compare_psfs
+from restoretk.noise_estimation import estimate_noise_sigma
+from restoretk.psf import check_psf
+
+_LEAST_SIDE = 16  # of the interior, below which a spectrum says nothing
+_LAGS = 3
+_SMOOTH = {1: 81, 2: 9, 3: 5}  # bins over which a periodogram is averaged to see where noise rules
+_BLOCKS, _LEAST_IN_BLOCK = 8, 200  # of the spectrum along each axis; bins that tell a level to 14 % (Hann counted in)
+_HANN_SPREAD = 1.944  # 1 + 2 (2/3)^2 + 2 (1/6)^2: a Hann window makes one ordinate out of so many, along each axis
+# The thresholds were set on scripts/reproduce_residual_verdicts.py, which prints the error rates of `audit_residual`.
+_DARK = 1e-3  # |H|^2 that leaves of a photograph less than faint noise
+_BRIGHT = 0.1  # |H|^2 at which the scene stands above all but heavy noise
+_COLOUR = 1.6
+_OVER, _UNDER = 0.8, 0.5
+_NOISY, _LEAST_NOISY = 1.6, 0.1
+
+
+@dataclass(frozen=True)
+class ResidualAudit:
+    """What the residual of a restoration says.
+
+    Attributes
+    ----------
+    noise_sigma : float
+        The noise level that was given or estimated (root mean square over the channels).
+    residual_sigma : float
+        Root mean square of the residual away from the edges.
+    chi2_ratio : float
+        Mean squared residual over sigma^2, or over sigma^2 (1 - degrees of freedom) where those were given. A filter that
+        is right leaves less than 1 without the correction, for it takes some of the noise into the picture.
+    autocorrelation : ndarray of shape (7,) * D
+        Of the residual, at lags of -3 to 3 pixels, 1 in the middle. Not that of white noise even if all is right: where
+        the PSF passes the scene, hardly any residual is left.
+    whiteness_p_value : float
+        Of the test (Bartlett 1937) that the residual is equally strong at all frequencies that the PSF extinguishes. There
+        the residual is the observed noise whatever was restored. NaN where the PSF leaves too few such frequencies.
+    noise_colour : float
+        The same as a size: the 90th over the 10th percentile of its power in blocks of those frequencies, about 1.2 for
+        white noise.
+    bright_excess : float
+        Mean power of the residual over sigma^2 where |H|^2 > 0.1. Well below 1 unless the filter is too strong.
+    noise_kept_out : float
+        Share of the power that stays in the residual, at frequencies where the observation is hardly stronger than noise:
+        near 1 is right. NaN where there are too few.
+    psf_fit : PsfFit or None
+        The comparison of PSFs, if a ``misfit`` was given.
+    findings : tuple of str
+        One sentence for everything that the user should know; empty if nothing speaks against the restoration.
+    """
+
+    noise_sigma: float
+    residual_sigma: float
+    chi2_ratio: float
+    autocorrelation: Array
+    whiteness_p_value: float
+    noise_colour: float
+    bright_excess: float
+    noise_kept_out: float
+    psf_fit: PsfFit | None
+    findings: tuple[str, ...]
+
+
+def audit_residual(
+    image: npt.ArrayLike,
+    psf: npt.ArrayLike,
+    restored: npt.ArrayLike,
+    *,
+    noise_sigma: float | None = None,
+    degrees_of_freedom: float | None = None,
+    misfit: Callable[[Array], float] | None = None,
+    boundary: str = "symmetric",
+    channel_axis: int | None = None,
+) -> ResidualAudit:
+    """Judge a restoration by its residual r = g - h * restored, away from the edges, and say what is wrong in words.
+
+    Parameters
+    ----------
+    image : array_like of shape (..., *spatial)
+        The observed picture g.
+    psf : array_like of D axes
+        The PSF that was restored with: non-negative, sum 1.
+    restored : array_like, shape of ``image``
+        By any method, unclipped.
+    noise_sigma : float or None
+        Standard deviation of the noise, > 0, in units of the picture (fractions of full range for integers). None
+        estimates it from the picture, for each channel.
+    degrees_of_freedom : float or None
+        Effective degrees of freedom of a linear filter as a share of the pixels, in [0, 1)
+        (``Restoration.diagnostics["effective_degrees_of_freedom"]``); corrects ``chi2_ratio``.
+    misfit : callable or None
+        The likelihood that judges the PSF, see `compare_psfs`. Without it no sentence speaks of width or angle.
+    boundary : str
+        Of the restoration: ``wrap`` takes the residual on the whole torus, all others (``unknown`` too) away from the edge
+        by half the PSF.
+    channel_axis : int or None
+        The axis that holds channels.
+
+    Returns
+    -------
+    ResidualAudit
+
+    Raises
+    ------
+    TypeError, ValueError
+        For images of different shape, a PSF that `check_psf` refuses or that leaves an interior of less than 16 pixels,
+        a sigma that is not > 0 (or cannot be estimated: a picture without noise), degrees of freedom outside [0, 1).
+
+    Notes
+    -----
+    @RATES@
+
+    References
+    ----------
+    .. [1] M. S. Bartlett, "Properties of sufficiency and statistical tests", Proc. R. Soc. A 160, 1937 (for a gamma law).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> scene, psf = rng.normal(0.5, 0.1, (96, 80)), np.full((3, 5), 1 / 15)
+    >>> seen = Blur(psf, scene.shape, "wrap").forward(scene) + rng.normal(0, 0.01, scene.shape)
+    >>> audit = audit_residual(seen, psf, scene, noise_sigma=0.01, boundary="wrap")
+    >>> round(audit.chi2_ratio, 2)
+    0.99
+    """
+    check_boundary(boundary, (*BOUNDARIES, "unknown"))
+    kernel = check_psf(psf).astype(np.float64)
+    observed = _planes(image, kernel.ndim, channel_axis, "image")
+    estimate = _planes(restored, kernel.ndim, channel_axis, "restored")
+    if observed.shape != estimate.shape:
+        raise ValueError(f"restored must have the shape {np.shape(image)} of the image, got {np.shape(restored)}")
+    if degrees_of_freedom is not None and not 0 <= degrees_of_freedom < 1:
+        raise ValueError(f"degrees_of_freedom must be a share of the pixels in [0, 1), got {degrees_of_freedom}")
+    frame = observed.shape[1:]
+    interior = _interior(kernel.shape, frame, boundary)
+    sigmas = _sigmas(observed, noise_sigma)
+    blurred = Blur(kernel, frame, boundary if boundary in BOUNDARIES else "symmetric").forward(estimate)
+    by_plane = sigmas.reshape((-1,) + (1,) * kernel.ndim)
+    # In units of the noise of each plane, so that planes can be averaged.
+    residual, seen = (((part) / by_plane)[(slice(None), *interior)] for part in (observed - blurred, observed))
+    otf_power = np.abs(psf_to_otf(kernel, residual.shape[1:])) ** 2
+    power, seen_power = _periodogram(residual), _periodogram(seen)
+    colour, p_value = _flatness(seen_power, otf_power, residual.shape[1:], len(residual))
+    chi2 = float(np.mean(residual**2))
+    audit = ResidualAudit(
+        noise_sigma=float(np.sqrt(np.mean(sigmas**2))),
+        residual_sigma=float(np.sqrt(np.mean((residual * by_plane) ** 2))),
+        chi2_ratio=chi2 / (1 - (degrees_of_freedom or 0.0)),
+        autocorrelation=_autocorrelation(residual),
+        whiteness_p_value=p_value,
+        noise_colour=colour,
+        bright_excess=_bright_excess(power, otf_power, residual.shape[1:]),
+        noise_kept_out=_noise_kept_out(power, seen_power),
+        psf_fit=None if misfit is None else compare_psfs(kernel, misfit, image_shape=frame),
+        findings=(),
+    )
+    return replace(audit, findings=tuple(_sentences(audit)))
+
+
+def _planes(image: npt.ArrayLike, spatial_ndim: int, channel_axis: int | None, name: str) -> Array:
+    working, _ = as_float_image(image, name)
+    return to_planes(working.astype(np.float64, copy=False), spatial_ndim, channel_axis, name)[0]
+
+
+def _interior(psf_shape: tuple[int, ...], frame: tuple[int, ...], boundary: str) -> tuple[slice, ...]:
+    """The pixels whose blur does not depend on the scene beyond the frame."""
+    if any(side > size for side, size in zip(psf_shape, frame, strict=True)):
+        raise ValueError(f"psf of shape {psf_shape} is larger than the image {frame}")
+    reach = [0 if boundary == "wrap" else side // 2 for side in psf_shape]
+    left = tuple(size - 2 * n for size, n in zip(frame, reach, strict=True))
+    if any(size < _LEAST_SIDE for size in left):
+        raise ValueError(f"image must leave {_LEAST_SIDE} pixels on every axis away from its edges, got {left}")
+    return tuple(slice(n, size - n) for size, n in zip(frame, reach, strict=True))
+
+
+def _sigmas(planes: Array, noise_sigma: float | None) -> Array:
+    """The noise level of each plane."""
+    if noise_sigma is None:
+        sigmas = np.array([float(estimate_noise_sigma(plane)) for plane in planes])
+        if not (sigmas > 0).all():
+            raise ValueError("image must hold noise to compare the residual with: none was found, give noise_sigma")
+        return sigmas
+    if not 0 < noise_sigma < np.inf:
+        raise ValueError(f"noise_sigma must be a number > 0, got {noise_sigma}")
+    return np.full(len(planes), float(noise_sigma))
+
+
+def _periodogram(planes: Array) -> Array:
+    """Mean over the planes of |F|^2 / N on the half spectrum, less the mean, under a Hann window of mean square 1."""
+    shape = planes.shape[1:]
+    window = np.ones((1,) * len(shape))
+    for axis, size in enumerate(shape):
+        profile = np.sin(np.pi * (np.arange(size) + 0.5) / size) ** 2
+        profile /= np.sqrt(np.mean(profile**2))
+        window = window * profile.reshape([-1 if other == axis else 1 for other in range(len(shape))])
+    centred = planes - planes.mean(axis=tuple(range(1, planes.ndim)), keepdims=True)
+    return np.mean(np.abs(forward_transform(centred * window, len(shape))) ** 2, axis=0) / np.prod(shape)
+
+
+def _autocorrelation(planes: Array) -> Array:
+    """Normalised, at lags up to 3 along every axis, on the torus that the planes close to."""
+    shape = planes.shape[1:]
+    centred = planes - planes.mean(axis=tuple(range(1, planes.ndim)), keepdims=True)
+    power = np.sum(np.abs(forward_transform(centred, len(shape))) ** 2, axis=0)
+    lags = np.roll(inverse_transform(power, shape), (_LAGS,) * len(shape), axis=tuple(range(len(shape))))
+    near = lags[(slice(2 * _LAGS + 1),) * len(shape)]
+    peak = near[(_LAGS,) * len(shape)]
+    return near / peak if peak > 0 else np.zeros_like(near)
+
+
+def _flatness(power: Array, otf_power: Array, shape: tuple[int, ...], planes: int) -> tuple[float, float]:
+    """How uneven a periodogram is where the PSF passes nothing, and the p-value of it being flat; NaN if unknown."""
+    # A Hann window carries light two bins far.
+    lit = scipy.ndimage.maximum_filter(otf_power, 5, mode=_spectrum_edges(len(shape)))
+    dark = lit < _DARK
+    count = int(np.clip((power.size / (2 * _LEAST_IN_BLOCK)) ** (1 / len(shape)), 2, _BLOCKS))
+    cells = [np.minimum((2 * count * np.abs(f)).astype(np.intp), count - 1) for f in frequency_grid(shape)]
+    cell = np.broadcast_to(np.ravel_multi_index(np.broadcast_arrays(*cells), (count,) * len(shape)), power.shape)
+    number = np.bincount(cell[dark], minlength=count ** len(shape))
+    kept = number >= _LEAST_IN_BLOCK
+    if kept.sum() < 4:
+        return float("nan"), float("nan")
+    level = np.bincount(cell[dark], power[dark], minlength=len(number))[kept] / number[kept]
+    colour = float(np.quantile(level, 0.9) / np.quantile(level, 0.1))
+    ordinates = number[kept] * planes / _HANN_SPREAD ** len(shape)  # independent exponentials in each block
+    mean = np.sum(ordinates * level) / ordinates.sum()
+    statistic = 2 * np.sum(ordinates * (np.log(mean) - np.log(level)))
+    correction = 1 + (np.sum(1 / ordinates) - 1 / ordinates.sum()) / (6 * (len(ordinates) - 1))
+    return colour, float(scipy.special.chdtrc(len(ordinates) - 1, statistic / correction))
+
+
+def _spectrum_edges(ndim: int) -> list[Literal["wrap", "nearest"]]:
+    """What lies beyond a half spectrum: it is periodic on all axes but the last."""
+    edges: list[Literal["wrap", "nearest"]] = ["wrap"] * (ndim - 1)
+    return [*edges, "nearest"]
+
+
+def _bright_excess(power: Array, otf_power: Array, shape: tuple[int, ...]) -> float:
+    """Mean power of the residual, in units of the noise, where the PSF passes the scene; without the mean of the frame."""
+    near_zero = np.ones(power.shape, bool)
+    for frequency, size in zip(frequency_grid(shape), shape, strict=True):
+        near_zero &= np.abs(frequency) * size < 1.5
+    bright = (otf_power > _BRIGHT) & ~near_zero
+    weights = np.broadcast_to(half_spectrum_weights(shape), power.shape)[bright]
+    return float(np.average(power[bright], weights=weights)) if weights.size else float("nan")
+
+
+def _noise_kept_out(power: Array, seen_power: Array) -> float:
+    """Share of the observed power that stays in the residual where the observation is little more than noise."""
+    smooth = scipy.ndimage.uniform_filter(seen_power, _SMOOTH.get(power.ndim, 5), mode=_spectrum_edges(power.ndim))
+    noisy = smooth < _NOISY
+    if noisy.mean() < _LEAST_NOISY:
+        return float("nan")
+    return float(power[noisy].sum() / seen_power[noisy].sum())
+
+
+def _sentences(audit: ResidualAudit) -> list[str]:
+    said = []
+    fit = audit.psf_fit
+    if fit is not None and fit.finding:
+        said.append(fit.finding)
+    elif audit.noise_colour > _COLOUR:
+        said.append(
+            "what is left where the psf passes nothing is not flat: the noise is not white, or the psf is wrong"
+            + ("" if fit is None else " in a way that neither its width nor its angle explains")
+        )
+    if audit.bright_excess > _OVER:
+        said.append("the picture is over-regularised: details that the psf passes are left in the residual")
+    if audit.noise_kept_out < _UNDER:
+        said.append("the picture is under-regularised: most of the noise went into it where the blur left nothing else")
+    return said
