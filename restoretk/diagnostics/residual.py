@@ -34,7 +34,7 @@ _HANN_SPREAD = 1.944  # 1 + 2 (2/3)^2 + 2 (1/6)^2: a Hann window makes one ordin
 _DARK = 1e-3  # |H|^2 that leaves of a photograph less than faint noise
 _BRIGHT = 0.1  # |H|^2 at which the scene stands above all but heavy noise
 _COLOUR = 1.6
-_OVER, _UNDER = 0.8, 0.5
+_OVER, _UNDER = 1.25, 0.5  # a perfect nonlinear method leaves 1: all of the noise, nothing else
 _NOISY, _LEAST_NOISY = 1.6, 0.1
 
 
@@ -61,7 +61,8 @@ class ResidualAudit:
         The same as a size: the 90th over the 10th percentile of its power in blocks of those frequencies, about 1.2 for
         white noise.
     bright_excess : float
-        Mean power of the residual over sigma^2 where |H|^2 > 0.1. Well below 1 unless the filter is too strong.
+        Mean power of the residual over sigma^2 where |H|^2 > 0.1. Well below 1 for a good linear filter,
+        1 for the truth itself, more if details are missing.
     noise_kept_out : float
         Share of the power that stays in the residual, at frequencies where the observation is hardly stronger than noise:
         near 1 is right. NaN where there are too few.

@@ -23,10 +23,19 @@ from restoretk.convolution.taper import taper_planes
 from restoretk.psf import check_psf
 from restoretk.restoration.missing import Observation, first_fill, read_observation
 from restoretk.restoration.record import Criterion, Restoration
-from restoretk.restoration.signal_spectrum import SignalSpectrum, fit_signal_spectrum
+from restoretk.restoration.regularization import SpectralStatistics, gather_statistics
+from restoretk.restoration.signal_spectrum import (
+    SignalSpectrum,
+    SpectrumPower,
+    fit_periodogram,
+    fit_signal_spectrum,
+    noise_ceiling,
+)
 from restoretk.restoration.unknown_boundary import extend_unknown
 
 RESTORATION_BOUNDARIES = (*BOUNDARIES, "taper", "smooth", "unknown")
+_WHOLE_SPECTRUM = 1 << 20  # bins: larger half spectra are sampled by rows
+_ROW_STEP = 4
 _ON_THE_FRAME = ("wrap", "taper")  # the torus is the frame itself
 
 
@@ -82,25 +91,44 @@ class Problem:
         """How many planes share each OTF."""
         return len(self.planes) // len(self.otf)
 
-    def plane_power(self, index: int, rows: Array | None = None) -> Array:
+    def plane_power(self, index: int, rows: Array | slice = slice(None)) -> Array:  # a slice is immutable
         """|G|^2 / N of one plane, shape (*half): its sum with `weights` is the sum of squares of the plane.
 
         With ``rows``, only these rows of the half spectrum.
         """
-        plane = self.spectrum[index] if rows is None else self.spectrum[index, rows]
+        plane = self.spectrum[index, rows]
         power: Array = (plane.real**2 + plane.imag**2) / self.planes.dtype.type(np.prod(self.torus))
         return power
 
     @cached_property
     def fits(self) -> tuple[SignalSpectrum, ...]:
         """For each of the K OTFs the power-law spectrum of the scene and the noise level, fitted to the observed frames."""
-        periodic = self.boundary in _ON_THE_FRAME
-        if len(self.psfs) == 1:
-            return (fit_signal_spectrum(self.observed, self.psfs[0], periodic=periodic),)
-        return tuple(
-            fit_signal_spectrum(plane[None], psf, periodic=periodic)
-            for plane, psf in zip(self.observed, self.psfs, strict=True)
-        )
+        found = []
+        for index, psf in enumerate(self.psfs):
+            which = slice(None) if len(self.psfs) == 1 else slice(index, index + 1)
+            if self.boundary in _ON_THE_FRAME:
+                ceiling = noise_ceiling(self.planes[which], psf, self.otf_power[index], periodic=True)
+                power = SpectrumPower(self.spectrum[which], float(np.prod(self.torus)))
+                found.append(fit_periodogram(power, self.otf_power[index], self.torus, noise_ceiling=ceiling))
+            else:
+                found.append(fit_signal_spectrum(self.observed[which], psf))
+        return tuple(found)
+
+    def statistics(self, penalty: Array) -> SpectralStatistics:
+        """What the rules of `restoration.regularization` need, for an operator of power ``penalty`` (broadcasts).
+
+        From a large half spectrum the rows of low frequency are all gathered, where the signal is, and one in four of the
+        others: the bins that are left determine the choice to a part in a hundred.
+        """
+        pixels = float(np.prod(self.frame if self.boundary == "unknown" else self.torus)) * len(self.planes)
+        half = self.otf_power.shape[1:]
+        rows, counts = _sampled_rows(half)
+        power = np.stack([self.plane_power(index, rows) for index in range(len(self.planes))])
+        # One OTF gathers all planes; several have a plane each.
+        powers = [power] if len(self.otf) > 1 else list(power[:, None])
+        penalty = np.broadcast_to(penalty, (np.shape(penalty)[0] if np.ndim(penalty) > len(half) else 1, *half))
+        weights = counts.reshape((-1,) + (1,) * (len(half) - 1)) * self.weights if len(half) > 1 else self.weights
+        return gather_statistics(self.otf_power[:, rows], penalty[:, rows], powers, weights, pixels)
 
     @property
     def noise_sigma(self) -> float:
@@ -108,16 +136,27 @@ class Problem:
         return float(np.sqrt(np.mean([fit.noise_sigma**2 for fit in self.fits])))
 
     def noise_variance(self) -> Array:
-        """The fitted noise variances, shape (K, 1, ...)."""
-        return np.array([fit.noise_sigma**2 for fit in self.fits]).reshape((-1,) + (1,) * len(self.torus))
+        """The fitted noise variances, shape (K, 1, ...), in the precision of the OTF."""
+        variances = np.array([fit.noise_sigma**2 for fit in self.fits], self.otf_power.dtype)
+        return variances.reshape((-1,) + (1,) * len(self.torus))
 
     def signal_power(self) -> Array:
         """The fitted spectra of the scene, shape (K, *half)."""
         return np.stack([fit.power(self.torus) for fit in self.fits])
 
+    def quotient(self, addend: Array | float) -> Array:
+        """conj(H) / (|H|^2 + addend), 0 where the denominator is 0, in the precision of the OTF."""
+        denominator = self.otf_power + np.asarray(addend, self.otf_power.dtype)
+        if not denominator.min() > 0:
+            denominator[denominator <= 0] = np.inf
+        transfer = np.conj(self.otf)
+        transfer /= denominator
+        return transfer
+
     def filtered(self, transfer: Array) -> Array:
         """The image restored by a transfer function of shape (K, *half), in the caller's layout and dtype."""
-        restored = inverse_transform(self.spectrum * transfer.astype(self.spectrum.dtype, copy=False), self.torus)
+        product = self.spectrum * transfer.astype(self.spectrum.dtype, copy=False)
+        restored = inverse_transform(product, self.torus)
         return self.finish(crop(restored, [0] * len(self.frame), self.frame))
 
 
@@ -177,6 +216,17 @@ def open_problem(
         finish=_finisher(seen, from_planes),
         extension_steps=steps,
     )
+
+
+def _sampled_rows(half: tuple[int, ...]) -> tuple[Array | slice, Array]:
+    """The rows of a half spectrum to gather statistics from, and how many rows each stands for."""
+    index = np.arange(half[0])
+    if len(half) < 2 or np.prod(half) <= _WHOLE_SPECTRUM:
+        return slice(None), np.ones(half[0])
+    low = np.minimum(index, half[0] - index) < half[0] // 16
+    drawn = ~low & (index % _ROW_STEP == 0)
+    rows = np.flatnonzero(low | drawn)
+    return rows, np.where(low, 1.0, np.count_nonzero(~low) / np.count_nonzero(drawn))[rows]
 
 
 def _read_psfs(psf: npt.ArrayLike, image_ndim: int, channel_axis: int | None) -> tuple[Array, ...]:

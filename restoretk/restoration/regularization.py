@@ -104,7 +104,7 @@ def gather_statistics(
     power = weight * sum(plane[held] for plane in powers)
     squared = weight * sum(plane[held] ** 2 for plane in powers)
     inverse = 1 / penalty
-    sums = [count, power, squared, count * inverse, power * inverse]
+    sums: list[Array] = [count, power, squared, count * inverse, power * inverse]
     if ratio.size > _EXACT_BINS:
         # The exponent and the top 8 bits of the mantissa of a float32 are a logarithm to 1/256 octave, for free.
         keys = ratio.astype(np.float32).view(np.int32) >> 15

@@ -17,9 +17,6 @@ from restoretk.restoration.record import Criterion
 # |P|^2 in terms of L = sum_i (2 - 2 cos w_i), the symbol of minus the (2D + 1)-point Laplacian on the D axes of the PSF.
 OPERATORS: Mapping[str, int] = MappingProxyType({"identity": 0, "gradient": 1, "laplacian": 2, "biharmonic": 4})
 
-_WHOLE_SPECTRUM = 1 << 20  # bins: larger half spectra are sampled by rows
-_ROW_STEP = 4
-
 
 def operator_power(operator: str | npt.ArrayLike, psf_shape: tuple[int, ...], torus: tuple[int, ...]) -> Array:
     """|P|^2 of the regularization operator on the half spectrum of the torus.
@@ -78,8 +75,7 @@ def decide(
         "chosen_by": regularization if isinstance(regularization, str) else "given",
         "operator": operator if isinstance(operator, str) else "array",
     }
-    denominator = problem.otf_power + chosen * penalty
-    transfer = np.divide(np.conj(problem.otf), denominator, out=np.zeros_like(problem.otf), where=denominator > 0)
+    transfer = problem.quotient(chosen * penalty)
     warnings = tuple(
         criteria[name].note for name in wanted[:1] if isinstance(regularization, str) and criteria[name].note
     )
@@ -112,33 +108,8 @@ def _evaluate(
         return {}, sigma
     if sigma is None and any(name in rules.NEED_NOISE for name in wanted):
         sigma = problem.noise_sigma
-    pixels = float(np.prod(problem.frame if problem.boundary == "unknown" else problem.torus)) * len(problem.planes)
-    rows, weights = _sampled_rows(problem)
-    # One OTF gathers all planes; several have a plane each.
-    powers = [problem.plane_power(index, rows) for index in range(len(problem.planes))]
-    powers = [np.stack(powers)] if len(problem.otf) > 1 else [power[None] for power in powers]
-    otf_power = problem.otf_power if rows is None else problem.otf_power[:, rows]
-    penalty = penalty if rows is None else penalty[rows]
-    statistics = rules.gather_statistics(otf_power, penalty, powers, weights, pixels)
+    statistics = problem.statistics(penalty)
     return {name: rules.choose(statistics, name, sigma) for name in wanted}, sigma
-
-
-def _sampled_rows(problem: Problem) -> tuple[Array | None, Array]:
-    """The rows of a large half spectrum to gather statistics from, None for all; and the weights of their bins.
-
-    The rows of low frequency, where the signal is, are all taken, one in four of the others: a million bins determine the
-    sums of a spectrum to a part in a thousand.
-    """
-    weights = problem.weights
-    shape = problem.otf_power.shape[1:]
-    if len(shape) < 2 or np.prod(shape) <= _WHOLE_SPECTRUM:
-        return None, weights
-    index = np.arange(shape[0])
-    frequency = np.minimum(index, shape[0] - index)
-    low = frequency < shape[0] // 16
-    rows = np.flatnonzero(low | (index % _ROW_STEP == 0))
-    counts = np.where(low, 1.0, (~low).sum() / np.count_nonzero(~low & (index % _ROW_STEP == 0)))[rows]
-    return rows, counts.reshape((-1,) + (1,) * (len(shape) - 1)) * weights
 
 
 def regularized_filter(

@@ -15,12 +15,13 @@ import numpy as np
 import scipy.optimize
 
 from restoretk._arrays import Array
-from restoretk.convolution.fourier import frequency_grid, psf_to_otf
+from restoretk.convolution.fourier import psf_to_otf
 from restoretk.noise_estimation.white import estimate_noise_sigma, quiet_sigma_on_torus
 from restoretk.restoration._periodogram import draw_bins, periodogram
+from restoretk.restoration._polar_table import on_half_spectrum
 from restoretk.restoration._spectrum_cells import factors_at, fit_cells
 
-_CELL_BINS_PER_SHELL = 60_000
+_CELL_BINS_PER_SHELL = 20_000
 _EXPONENTS = (0.5, 5.0)
 _CORNERS = (1e-4, 0.3)  # cycles per pixel
 _ANISOTROPY = 1.5  # bound of a coefficient: a factor of 20 between the strong and the weak direction
@@ -69,8 +70,11 @@ class SignalSpectrum:
     cells: Array | None = field(default=None, repr=False, compare=False)
 
     def power(self, shape: Sequence[int]) -> Array:
-        """Give S on the half spectrum of a grid of ``shape``: float64, as `psf_to_otf` lays out its frequencies."""
-        return self.power_at(frequency_grid(shape))
+        """Give S on the half spectrum of a grid of ``shape``, as `psf_to_otf` lays out its frequencies.
+
+        On pictures of more than 2^18 bins to within about one per cent, float32; exact, float64, on smaller grids.
+        """
+        return on_half_spectrum(self.power_at, shape)
 
     def power_at(self, frequencies: Sequence[Array]) -> Array:
         """Give S at frequencies in cycles per pixel, one broadcastable array per axis (any block of the spectrum)."""
@@ -138,9 +142,7 @@ def fit_signal_spectrum(
         raise ValueError(f"noise_sigma must be >= 0, got {noise_sigma}")
     shape = planes.shape[planes.ndim - psf.ndim :]
     otf_power = np.abs(psf_to_otf(psf, shape)) ** 2
-    ceiling = (
-        None if noise_sigma is not None else _noise_ceiling(planes.reshape((-1, *shape)), psf, otf_power, periodic)
-    )
+    ceiling = None if noise_sigma is not None else noise_ceiling(planes.reshape((-1, *shape)), psf, otf_power, periodic)
     return fit_periodogram(
         periodogram(planes, psf.ndim, periodic=periodic),
         otf_power,
@@ -152,8 +154,23 @@ def fit_signal_spectrum(
     )
 
 
+@dataclass(frozen=True)
+class SpectrumPower:
+    """|G|^2 / N of spectra (P, *half), averaged over the planes, worked out for the bins that are asked for."""
+
+    spectra: Array
+    size: float
+
+    def __getitem__(self, indices: tuple[Array, ...]) -> Array:
+        chosen = np.stack([spectrum[indices] for spectrum in self.spectra])
+        power: Array = (chosen.real.astype(np.float64) ** 2 + chosen.imag.astype(np.float64) ** 2).mean(
+            axis=0
+        ) / self.size
+        return power
+
+
 def fit_periodogram(
-    power: Array,
+    power: Array | SpectrumPower,
     otf_power: Array,
     shape: Sequence[int],
     *,
@@ -166,8 +183,10 @@ def fit_periodogram(
 
     Parameters
     ----------
-    power, otf_power : ndarray on the half spectrum
-        |G|^2 / N of the observation and |H|^2.
+    power : ndarray on the half spectrum, or SpectrumPower
+        |G|^2 / N of the observation.
+    otf_power : ndarray on the half spectrum
+        |H|^2.
     shape : sequence of int
         The grid that they belong to.
     noise_sigma, noise_ceiling : float or None
@@ -182,7 +201,9 @@ def fit_periodogram(
     observed, gain = power[indices], otf_power[indices]
     scale = float(np.average(observed, weights=weights)) if weights.size else 0.0
     if weights.size < 8 or scale <= 0:
-        level = float(np.mean(power)) or 1.0  # nothing to fit: a constant picture, which any filter leaves alone
+        level = (
+            float(np.mean(observed)) if observed.size and observed.any() else 1.0
+        )  # nothing to fit: a constant picture, which any filter leaves alone
         sigma = noise_sigma or np.sqrt(_LOWEST_NOISE * level)
         return SignalSpectrum(level, 2.0, _CORNERS[1], _ISOTROPIC, float(sigma))
     likelihood = _Whittle(observed / scale, gain, weights / weights.sum(), frequencies, len(shape) == 2 and anisotropic)
@@ -209,7 +230,9 @@ def fit_periodogram(
     return replace(fitted, cells=_cells(fitted, power, otf_power, shape, skip))
 
 
-def _cells(fitted: SignalSpectrum, power: Array, otf_power: Array, shape: Sequence[int], skip: int) -> Array:
+def _cells(
+    fitted: SignalSpectrum, power: Array | SpectrumPower, otf_power: Array, shape: Sequence[int], skip: int
+) -> Array:
     """The departures from the law, from more bins than the law itself needs: each cell has but a few."""
     indices, _ = draw_bins(shape, skip, _CELL_BINS_PER_SHELL)
     frequencies = [np.where(2 * k > n, k - n, k) / n for k, n in zip(indices, shape, strict=True)]
@@ -218,7 +241,7 @@ def _cells(fitted: SignalSpectrum, power: Array, otf_power: Array, shape: Sequen
     return fit_cells(frequencies, power[indices] / expected - 1, signal / expected)
 
 
-def _noise_ceiling(stack: Array, psf: Array, otf_power: Array, periodic: bool) -> float | None:
+def noise_ceiling(stack: Array, psf: Array, otf_power: Array, periodic: bool) -> float | None:
     """An upper limit for sigma from the quiet places of the planes, None if there is none.
 
     On a torus only a PSF that leaves no band dark needs it, and it must not depend on where the torus is cut open.

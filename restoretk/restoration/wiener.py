@@ -8,6 +8,9 @@ import numpy.typing as npt
 from restoretk._arrays import Array, check_finite
 from restoretk.convolution.fourier import psf_to_otf
 from restoretk.restoration._frequency_domain import LinearFilter, Problem, open_problem
+from restoretk.restoration.regularization import choose
+
+_LEVELS = (1 / 8, 8.0)  # of the fitted noise-to-signal ratio: further away the fit is the better guide
 
 
 def decide(
@@ -29,24 +32,19 @@ def decide(
     if correlations is not None:
         noise, signal = (np.abs(psf_to_otf(part, problem.torus)) for part in correlations)
         # conj(H) S_f / (|H|^2 S_f + S_n) needs no division by a signal spectrum that may have zeros.
-        numerator, denominator = np.conj(problem.otf) * signal, problem.otf_power * signal + noise
+        denominator = problem.otf_power * signal + noise
+        transfer = np.divide(np.conj(problem.otf) * signal, denominator, out=0 * problem.otf, where=denominator > 0)
         parameters = {"noise_to_signal": "autocorrelations", "chosen_by": "given"}
+    elif isinstance(noise_to_signal, str):
+        noise_sigma = problem.noise_sigma
+        ratio, level = _fitted_ratio(problem)
+        transfer = problem.quotient(ratio)
+        parameters = {"noise_to_signal": "auto", "chosen_by": "fitted spectrum", "level": level}
+        parameters |= problem.fits[0].parameters() if len(problem.fits) == 1 else {}
     else:
-        if isinstance(noise_to_signal, str):
-            noise_sigma = problem.noise_sigma
-            signal = problem.signal_power()
-            numerator, denominator = (
-                np.conj(problem.otf) * signal,
-                problem.otf_power * signal + problem.noise_variance(),
-            )
-            parameters = {"noise_to_signal": "auto", "chosen_by": "fitted spectrum"}
-            parameters |= problem.fits[0].parameters() if len(problem.fits) == 1 else {}
-        else:
-            ratio = _on_half_spectrum(np.asarray(noise_to_signal, np.float64), problem)
-            numerator, denominator = np.conj(problem.otf), problem.otf_power + ratio
-            kind: float | str = float(ratio) if ratio.ndim == 0 else "spectrum"
-            parameters = {"noise_to_signal": kind, "chosen_by": "given"}
-    transfer = np.divide(numerator, denominator, out=np.zeros_like(problem.otf), where=denominator > 0)
+        ratio = _on_half_spectrum(np.asarray(noise_to_signal, np.float64), problem)
+        transfer = problem.quotient(ratio)
+        parameters = {"noise_to_signal": float(ratio) if ratio.ndim == 0 else "spectrum", "chosen_by": "given"}
     return LinearFilter("wiener", problem, transfer, parameters, noise_sigma)
 
 
@@ -74,6 +72,18 @@ def _check_choice(
         if not part.any():
             raise ValueError(f"{name} must not be zero everywhere")
     return parts
+
+
+def _fitted_ratio(problem: Problem) -> tuple[Array, float]:
+    """The fitted S_n / S_f times the level that generalised cross-validation gives it; and that level.
+
+    The shape of the ratio comes from the fit; its level, the one number to which the result is sensitive, from the data.
+    """
+    power = np.maximum(problem.signal_power(), np.finfo(np.float32).tiny)
+    ratio = problem.noise_variance() / power.astype(problem.otf_power.dtype, copy=False)
+    level = choose(problem.statistics(ratio), "gcv").regularization
+    level = float(np.clip(level, *_LEVELS))
+    return ratio * ratio.dtype.type(level), level
 
 
 def _on_half_spectrum(ratio: Array, problem: Problem) -> Array:

@@ -34,7 +34,7 @@ def test_the_figures_of_a_gaussian_are_its_parameters() -> None:
     assert found.dark_share == pytest.approx(1 - np.pi * expected**2, rel=0.01)
 
 
-def test_the_centroid_is_the_shift_of_a_blurred_picture(lopsided_psf: Array, rng: np.random.Generator) -> None:
+def test_the_centroid_is_the_shift_of_a_blurred_picture(lopsided_psf: Array) -> None:
     found = inspect_psf(lopsided_psf)
     point = np.zeros((21, 24))
     point[10, 12] = 1

@@ -120,8 +120,8 @@ def test_nothing_falls_below_a_contrast_that_is_everywhere() -> None:
 def test_frequencies_below_the_noise_are_counted_over_the_whole_spectrum() -> None:
     shape = (8, 10)
     power = np.zeros((8, 6))
-    power[0, 0], power[3, 2], power[2, 5] = 4, 2, 2  # the last two: one bin that counts twice, one that counts once
-    found = recoverability(np.ones((1, 1)), np.ones((8, 6)), shape, noise_sigma=1.0, signal_power=power)
+    power[0, 0], power[3, 2], power[2, 5] = 1, 0.3, 0.3  # the last two: one bin that counts twice, one that counts once
+    found = recoverability(np.ones((1, 1)), np.ones((8, 6)), shape, noise_sigma=0.5, signal_power=power)
     assert found.below_noise == pytest.approx(1 - 4 / 80)
     assert found.signal_to_noise is not None
     assert found.signal_to_noise[0] == 4
