@@ -76,9 +76,8 @@ def decide(
         "operator": operator if isinstance(operator, str) else "array",
     }
     transfer = problem.quotient(chosen * penalty)
-    warnings = tuple(
-        criteria[name].note for name in wanted[:1] if isinstance(regularization, str) and criteria[name].note
-    )
+    notes = [criteria[regularization].note] if isinstance(regularization, str) else []
+    warnings = tuple(note for note in (*notes, rules.disagreement(criteria)) if note)
     return LinearFilter("regularized_filter", problem, transfer, parameters, sigma, criteria, warnings)
 
 

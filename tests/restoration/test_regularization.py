@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from restoretk._arrays import Array
 from restoretk.convolution.blur import convolve
 from restoretk.convolution.fourier import forward_transform, half_spectrum_weights, psf_to_otf
 from restoretk.psf import disk_psf
+from restoretk.restoration import restore
 from restoretk.restoration.regularization import NEED_NOISE, SELECTORS, SpectralStatistics, choose, gather_statistics
 from restoretk.restoration.regularized import operator_power, regularized_filter
 
@@ -181,3 +183,16 @@ def test_the_l_curve_has_its_corner_where_the_blur_is_not_invertible(camera: Arr
         corner, best = choose(statistics, "l_curve"), choose(statistics, "gcv")
         assert corner.attained
         assert 1 < corner.regularization / best.regularization < 100
+
+
+def test_the_rules_agree_on_white_noise_and_a_warning_says_when_it_is_not(
+    camera: Array, rng: np.random.Generator
+) -> None:
+    blurred = convolve(camera, disk_psf(4))
+    white = rng.standard_normal(camera.shape)
+    coloured = gaussian_filter(white, 0.8)
+    frame = np.s_[20:-20, 20:-20]
+    right = restore((blurred + 0.01 * white)[frame], disk_psf(4), "regularized_filter")
+    assert right.warnings == ()
+    wrong = restore((blurred + 0.01 * coloured / coloured.std())[frame], disk_psf(4), "regularized_filter")
+    assert "the noise is probably not white" in wrong.warnings[0]
