@@ -23,6 +23,7 @@ from restoretk.cli._options import (
 )
 
 if TYPE_CHECKING:
+    from restoretk._arrays import Array
     from restoretk.restoration import Restoration
 
 
@@ -38,6 +39,12 @@ if TYPE_CHECKING:
     help="The method, such as wiener or regularized_filter:regularization=gcv.",
 )
 @boundary_option("unknown")
+@click.option(
+    "--mask",
+    "mask_spec",
+    metavar="NAME|FILE",
+    help="Pixels not to believe: saturated (blown-out highlights), nan, nan+saturated, or a picture that is not black there.",
+)
 @output_option("The restored picture; its suffix says the format.")
 @dtype_option
 @force_option
@@ -47,6 +54,7 @@ def deblur(
     psf_spec: str,
     method_spec: str,
     boundary: str,
+    mask_spec: str | None,
     output: Path,
     dtype: str | None,
     force: bool,
@@ -56,6 +64,7 @@ def deblur(
     Examples:
       restoretk deblur blurred.png --psf disk:radius=4 -o sharp.png
       restoretk deblur blurred.png --psf motion:length=15,angle=30 --method regularized_filter -o sharp.png
+      restoretk deblur night.jpg --psf motion:length=9 --mask saturated -o sharp.jpg
       restoretk deblur blurred.tif --psf psf.npy --method wiener:noise_to_signal=0.002 -o sharp.tif --json
 
     Restore a blurred picture whose blur is known: a regularised inverse of it.
@@ -71,7 +80,10 @@ def deblur(
     name, options = spelled("--method", make_method, method_spec)
     boundary = options.pop("boundary", boundary)  # a method may spell it too: "wiener:boundary=wrap"
     source = image_files.read_image(photo)
-    check_output(output, source, dtype, force, inputs=(file_of(psf_spec),))
+    mask_file = None if mask_spec is None else file_of(mask_spec)
+    check_output(output, source, dtype, force, inputs=(file_of(psf_spec), mask_file))
+    if mask_spec is not None:
+        options["mask"] = mask_spec if mask_file is None else _mask_of(mask_file)
     restoration = restore(source.image, psf, name, boundary=boundary, channel_axis=source.channel_axis, **options)
     written = image_files.write_image(output, restoration.image, like=source, dtype=dtype, overwrite=force)
     if as_json:
@@ -82,6 +94,17 @@ def deblur(
     for warning in restoration.warnings:
         say(f"warning: {warning}")
     say_losses(written)
+
+
+def _mask_of(path: Path) -> Array:
+    """True where the picture of a mask is not black in any of its channels."""
+    import numpy as np
+
+    from restoretk.image_files import read_image
+
+    picture = read_image(path)
+    marked = np.asarray(picture.image > 0)
+    return marked if picture.channel_axis is None else np.any(marked, axis=picture.channel_axis)
 
 
 def _what_was_chosen(restoration: Restoration) -> str:

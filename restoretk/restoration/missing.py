@@ -48,8 +48,8 @@ def read_observation(
     image : array_like
     mask : array_like of bool, str or None
         True where a pixel is missing (it may be NaN there), of the shape of the image or of its spatial axes; ``nan``:
-        where the image is not finite; ``saturated``: pixels on a plateau at the highest value (full range for integers) and
-        all within the reach of the PSF of one; ``nan+saturated``: both.
+        where the image is not finite; ``saturated``: at least four pixels at full range (1 for floats, or their highest
+        value where that is above 1) and all within the reach of the PSF of one; ``nan+saturated``: both.
     psf : ndarray
     spatial_axes : tuple of int
         The axes of the image that are spatial, in order.
@@ -98,7 +98,8 @@ def _saturated(
     """The zone around plateaus at the highest value that a PSF reaches from inside, and the plateaus."""
     from scipy.ndimage import binary_dilation  # only pictures with highlights pay for the import
 
-    highest = 1.0 if dtype.kind in "iu" or not seen.any() else float(image[seen].max())
+    # Full range is 1 for integers, and for floats unless they exceed it: then the highest value, if many share it.
+    highest = 1.0 if dtype.kind in "iu" or not seen.any() else max(1.0, float(image[seen].max()))
     blown = (image >= highest) & seen
     if np.count_nonzero(blown) < _PLATEAU:
         return None, None

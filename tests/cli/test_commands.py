@@ -20,9 +20,11 @@ from restoretk.catalogue import make_psf
 from restoretk.cli import COMMANDS, main
 from restoretk.degradation import degrade
 from restoretk.image_files import read_image
+from restoretk.psf import disk_psf
 from restoretk.restoration import restore
 from restoretk.upsampling import upsample
 
+DATA = Path(__file__).resolve().parents[2] / "data"
 PSF = "motion:length=6,angle=30"
 
 
@@ -295,3 +297,27 @@ def test_warnings_are_one_line_without_the_place_in_the_code() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stderr == "restoretk: warning: two lines\n"
+
+
+def test_deblur_takes_a_mask_by_name_and_from_a_file(tmp_path: Path) -> None:
+    pixels = (iio.imread(DATA / "camera.png")[60:160, 200:340]).copy()
+    pixels[20:26, 100:106] = 255
+    iio.imwrite(tmp_path / "photo.png", pixels)
+    holes = np.zeros(pixels.shape, np.uint8)
+    holes[50:53, 30:40] = 255
+    iio.imwrite(tmp_path / "holes.png", holes)
+    results = {}
+    for name, mask in (("none", []), ("saturated", ["--mask", "saturated"]), ("file", ["--mask", "holes.png"])):
+        command = [sys.executable, "-m", "restoretk", "deblur", "photo.png", "--psf", "disk:radius=2", *mask]
+        subprocess.run([*command, "-o", f"{name}.png"], cwd=tmp_path, check=True, capture_output=True)
+        results[name] = iio.imread(tmp_path / f"{name}.png")
+    psf = disk_psf(2)
+    expected = restore(pixels, psf, mask=holes > 0).image
+    assert np.abs(results["file"].astype(int) - expected).max() <= 1
+    assert (results["saturated"][20:26, 100:106] == 255).all()
+    assert not np.array_equal(results["none"], results["file"])
+    wrong = subprocess.run(
+        [*command[:7], "--mask", "holes", "-o", "x.png"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert wrong.returncode == 1
+    assert "mask must be a boolean array or nan or saturated" in wrong.stderr
