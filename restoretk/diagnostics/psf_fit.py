@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from restoretk._arrays import Array
 from restoretk.psf import check_psf
@@ -45,7 +46,7 @@ class PsfFit:
 
 
 def compare_psfs(
-    psf: Array,
+    psf: npt.ArrayLike,
     misfit: Callable[[Array], float],
     *,
     image_shape: Sequence[int] | None = None,
@@ -75,7 +76,23 @@ def compare_psfs(
 
     Notes
     -----
-    @RATES@
+    Error rates, printed by scripts/reproduce_residual_verdicts.py: five kinds of PSF (Gaussian, disk, motion, box, camera
+    shake), noise of 0.5, 2 and 5 / 255, frames of 320 pixels rounded to 8 bits, sigma estimated. First the four bundled
+    photographs, on which the thresholds were set, then five others (Kodak's 1, 4, 5, 8, 12) that played no part:
+
+    ==========================  ======================  ======================
+    what was wrong              said, of 4 photographs  said, of 5 others
+    ==========================  ======================  ======================
+    nothing                     0 of 60 accused         0 of 75 accused
+    1.2 or 1.4 times too wide   116 of 120 too wide     128 of 150 too wide
+    0.7 or 0.85 of the width    90 of 120 too narrow    79 of 150 too narrow
+    turned by 20 degrees        48 of 48 turned         52 of 60 turned
+    ==========================  ======================  ======================
+
+    The wrong one of these sentences was said in 1 case of 288, and in 2 of 360. Silence proves nothing: a narrow PSF goes
+    unnoticed in 25 to 47 % of the cases. Where a Gaussian was taken for a disk of the same spread, or the reverse, half the
+    cases are called too wide; where the noise has a correlation of a pixel or two (blurred by 0.5 or 0.8 pixels), 5 %.
+    Counting all those against it, "too wide" was right in 85 %, "too narrow" in 99 %, "turned" in 98 % of what was said.
 
     Only |H| is seen: a PSF that is flipped or shifted fits as well as the right one, and so does a round one turned.
 

@@ -4,38 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-import scipy.ndimage
-import scipy.special
 
 from restoretk._arrays import Array, as_float_image, to_planes
 from restoretk.convolution.blur import Blur
 from restoretk.convolution.boundary import BOUNDARIES, check_boundary
-from restoretk.convolution.fourier import (
-    forward_transform,
-    frequency_grid,
-    half_spectrum_weights,
-    inverse_transform,
-    psf_to_otf,
+from restoretk.convolution.fourier import psf_to_otf
+from restoretk.diagnostics._residual_spectrum import (
+    autocorrelation,
+    bright_excess,
+    flatness,
+    noise_kept_out,
+    periodogram,
 )
 from restoretk.diagnostics.psf_fit import PsfFit, compare_psfs
 from restoretk.noise_estimation import estimate_noise_sigma
 from restoretk.psf import check_psf
 
 _LEAST_SIDE = 16  # of the interior, below which a spectrum says nothing
-_LAGS = 3
-_SMOOTH = {1: 81, 2: 9, 3: 5}  # bins over which a periodogram is averaged to see where noise rules
-_BLOCKS, _LEAST_IN_BLOCK = 8, 200  # of the spectrum along each axis; bins that tell a level to 14 % (Hann counted in)
-_HANN_SPREAD = 1.944  # 1 + 2 (2/3)^2 + 2 (1/6)^2: a Hann window makes one ordinate out of so many, along each axis
 # The thresholds were set on scripts/reproduce_residual_verdicts.py, which prints the error rates of `audit_residual`.
-_DARK = 1e-3  # |H|^2 that leaves of a photograph less than faint noise
-_BRIGHT = 0.1  # |H|^2 at which the scene stands above all but heavy noise
 _COLOUR = 1.6
 _OVER, _UNDER = 1.25, 0.3  # a perfect nonlinear method leaves 1: all of the noise, nothing else
-_NOISY, _LEAST_NOISY = 1.6, 0.1
 
 
 @dataclass(frozen=True)
@@ -131,7 +122,19 @@ def audit_residual(
 
     Notes
     -----
-    @RATES@
+    Error rates on the material of `compare_psfs` (four bundled photographs / five others), printed by
+    scripts/reproduce_residual_verdicts.py; width and angle there. With the right PSF, white noise and the automatic Wiener
+    filter a sentence was said in 0 of 60 / 2 of 75 cases.
+
+    - *not flat*: of noise blurred by 0.5 or 0.8 pixels 67 of 120 / 83 of 150 were noticed, all but 5 / 7 of those where the
+      PSF leaves enough dark frequencies to tell (motion and shake mostly do not). Without ``misfit`` a PSF that is too wide
+      often causes it, and the sentence says so.
+    - *over-regularised*, with 10 and 100 times the regularization that GCV chose: 69 of 120 / 61 of 150, never with less.
+    - *under-regularised*, with a tenth and a hundredth: 28 of 120 / 45 of 150; with what GCV chose 0 of 60 / 1 of 75.
+
+    There is no sentence on ``chi2_ratio``, which is 0.2 to 1 for a good filter and 0.4 to 1.8 for a wrong PSF, nor on the
+    p-value, which tells the faintest rest of a scene from noise (below 0.01 in 2 of 60 / 11 of 75 good cases). A PSF that is
+    flipped or shifted leaves the same residual as the right one.
 
     References
     ----------
@@ -163,18 +166,18 @@ def audit_residual(
     # In units of the noise of each plane, so that planes can be averaged.
     residual, seen = ((part / by_plane)[(slice(None), *interior)] for part in (observed - blurred, observed))
     otf_power = np.abs(psf_to_otf(kernel, residual.shape[1:])) ** 2
-    power, seen_power = _periodogram(residual), _periodogram(seen)
-    colour, p_value = _flatness(seen_power, otf_power, residual.shape[1:], len(residual))
+    power, seen_power = periodogram(residual), periodogram(seen)
+    colour, p_value = flatness(seen_power, otf_power, residual.shape[1:], len(residual))
     chi2 = float(np.mean(residual**2))
     audit = ResidualAudit(
         noise_sigma=float(np.sqrt(np.mean(sigmas**2))),
         residual_sigma=float(np.sqrt(np.mean((residual * by_plane) ** 2))),
         chi2_ratio=chi2 / (1 - (degrees_of_freedom or 0.0)),
-        autocorrelation=_autocorrelation(residual),
+        autocorrelation=autocorrelation(residual),
         whiteness_p_value=p_value,
         noise_colour=colour,
-        bright_excess=_bright_excess(power, otf_power, residual.shape[1:]),
-        noise_kept_out=_noise_kept_out(power, seen_power),
+        bright_excess=bright_excess(power, otf_power, residual.shape[1:]),
+        noise_kept_out=noise_kept_out(power, seen_power),
         psf_fit=None if misfit is None else compare_psfs(kernel, misfit, image_shape=frame),
         findings=(),
     )
@@ -210,75 +213,6 @@ def _sigmas(planes: Array, noise_sigma: float | None) -> Array:
     if not 0 < noise_sigma < np.inf:
         raise ValueError(f"noise_sigma must be a number > 0, got {noise_sigma}")
     return np.full(len(planes), float(noise_sigma))
-
-
-def _periodogram(planes: Array) -> Array:
-    """Mean over the planes of |F|^2 / N on the half spectrum, less the mean, under a Hann window of mean square 1."""
-    shape = planes.shape[1:]
-    window = np.ones((1,) * len(shape))
-    for axis, size in enumerate(shape):
-        profile = np.sin(np.pi * (np.arange(size) + 0.5) / size) ** 2
-        profile /= np.sqrt(np.mean(profile**2))
-        window = window * profile.reshape([-1 if other == axis else 1 for other in range(len(shape))])
-    centred = planes - planes.mean(axis=tuple(range(1, planes.ndim)), keepdims=True)
-    return np.mean(np.abs(forward_transform(centred * window, len(shape))) ** 2, axis=0) / np.prod(shape)
-
-
-def _autocorrelation(planes: Array) -> Array:
-    """Normalised, at lags up to 3 along every axis, on the torus that the planes close to."""
-    shape = planes.shape[1:]
-    centred = planes - planes.mean(axis=tuple(range(1, planes.ndim)), keepdims=True)
-    power = np.sum(np.abs(forward_transform(centred, len(shape))) ** 2, axis=0)
-    lags = np.roll(inverse_transform(power, shape), (_LAGS,) * len(shape), axis=tuple(range(len(shape))))
-    near = lags[(slice(2 * _LAGS + 1),) * len(shape)]
-    peak = near[(_LAGS,) * len(shape)]
-    return near / peak if peak > 0 else np.zeros_like(near)
-
-
-def _flatness(power: Array, otf_power: Array, shape: tuple[int, ...], planes: int) -> tuple[float, float]:
-    """How uneven a periodogram is where the PSF passes nothing, and the p-value of it being flat; NaN if unknown."""
-    # A Hann window carries light two bins far.
-    lit = scipy.ndimage.maximum_filter(otf_power, 5, mode=_spectrum_edges(len(shape)))
-    dark = lit < _DARK
-    count = int(np.clip((power.size / (2 * _LEAST_IN_BLOCK)) ** (1 / len(shape)), 2, _BLOCKS))
-    cells = [np.minimum((2 * count * np.abs(f)).astype(np.intp), count - 1) for f in frequency_grid(shape)]
-    cell = np.broadcast_to(np.ravel_multi_index(np.broadcast_arrays(*cells), (count,) * len(shape)), power.shape)
-    number = np.bincount(cell[dark], minlength=count ** len(shape))
-    kept = number >= _LEAST_IN_BLOCK
-    if kept.sum() < 4:
-        return float("nan"), float("nan")
-    level = np.bincount(cell[dark], power[dark], minlength=len(number))[kept] / number[kept]
-    colour = float(np.quantile(level, 0.9) / np.quantile(level, 0.1))
-    ordinates = number[kept] * planes / _HANN_SPREAD ** len(shape)  # independent exponentials in each block
-    mean = np.sum(ordinates * level) / ordinates.sum()
-    statistic = 2 * np.sum(ordinates * (np.log(mean) - np.log(level)))
-    correction = 1 + (np.sum(1 / ordinates) - 1 / ordinates.sum()) / (6 * (len(ordinates) - 1))
-    return colour, float(scipy.special.chdtrc(len(ordinates) - 1, statistic / correction))
-
-
-def _spectrum_edges(ndim: int) -> list[Literal["wrap", "nearest"]]:
-    """What lies beyond a half spectrum: it is periodic on all axes but the last."""
-    edges: list[Literal["wrap", "nearest"]] = ["wrap"] * (ndim - 1)
-    return [*edges, "nearest"]
-
-
-def _bright_excess(power: Array, otf_power: Array, shape: tuple[int, ...]) -> float:
-    """Mean power of the residual, in units of the noise, where the PSF passes the scene; without the mean of the frame."""
-    near_zero = np.ones(power.shape, bool)
-    for frequency, size in zip(frequency_grid(shape), shape, strict=True):
-        near_zero &= np.abs(frequency) * size < 1.5
-    bright = (otf_power > _BRIGHT) & ~near_zero
-    weights = np.broadcast_to(half_spectrum_weights(shape), power.shape)[bright]
-    return float(np.average(power[bright], weights=weights)) if weights.size else float("nan")
-
-
-def _noise_kept_out(power: Array, seen_power: Array) -> float:
-    """Share of the observed power that stays in the residual where the observation is little more than noise."""
-    smooth = scipy.ndimage.uniform_filter(seen_power, _SMOOTH.get(power.ndim, 5), mode=_spectrum_edges(power.ndim))
-    noisy = smooth < _NOISY
-    if noisy.mean() < _LEAST_NOISY:
-        return float("nan")
-    return float(power[noisy].sum() / seen_power[noisy].sum())
 
 
 def _sentences(audit: ResidualAudit) -> list[str]:

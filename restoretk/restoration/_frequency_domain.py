@@ -36,6 +36,7 @@ from restoretk.restoration.unknown_boundary import extend_unknown
 RESTORATION_BOUNDARIES = (*BOUNDARIES, "taper", "smooth", "unknown")
 _WHOLE_SPECTRUM = 1 << 20  # bins: larger half spectra are sampled by rows
 _ROW_STEP = 4
+_SEAM = 5.0  # times the step beside it; a picture that was blurred periodically has 1 to 2
 _ON_THE_FRAME = ("wrap", "taper")  # the torus is the frame itself
 
 
@@ -285,6 +286,25 @@ def _finisher(seen: Observation, from_planes: Callable[[Array], Array]) -> Calla
     return finish
 
 
+def _seam_warning(problem: Problem) -> tuple[str, ...]:
+    """A sentence where the boundary is wrap and opposite edges of the frame do not fit together."""
+    if problem.boundary != "wrap":
+        return ()
+    for axis, size in enumerate(problem.frame, start=1):
+        if size < 4:
+            continue
+        # A blur round the torus spreads a jump over its seam: the steps beside it are then as large as the one across.
+        around = np.take(problem.planes, [-2, -1, 0, 1], axis)
+        before, seam, after = np.abs(np.diff(around, axis=axis)).mean(axis=tuple(set(range(around.ndim)) - {axis}))
+        inside = max(float(before), float(after))
+        if inside > 0 and seam > _SEAM * inside:
+            return (
+                f"boundary 'wrap' takes the picture for periodic, but the step between its opposite edges is "
+                f"{seam / inside:.0f} times that beside it: it will ring; boundary 'unknown' does not",
+            )
+    return ()
+
+
 @dataclass(frozen=True)
 class LinearFilter:
     """What a linear method decided for one problem: the transfer function, shape (K, *half), and why."""
@@ -329,7 +349,7 @@ class LinearFilter:
             noise_sigma=self.noise_sigma,
             criteria=dict(self.criteria),
             diagnostics=diagnostics,
-            warnings=self.warnings,
+            warnings=(*self.warnings, *_seam_warning(problem)),
             transfer=self.transfer,
             torus=problem.torus,
         )

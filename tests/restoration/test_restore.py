@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from restoretk._arrays import Array
+from restoretk.convolution.blur import convolve
+from restoretk.restoration import METHODS, Restoration, restore
+
+
+def test_the_record_is_frozen_and_its_numbers_are_json(scene: Array, lopsided_psf: Array) -> None:
+    for method in METHODS:
+        record = restore(scene, lopsided_psf, method)
+        assert isinstance(record, Restoration)
+        assert json.loads(json.dumps(record.as_dict(), allow_nan=False))["method"] == method
+        with pytest.raises(AttributeError):
+            record.method = "other"  # type: ignore[misc]
+
+
+def test_the_transfer_function_of_the_record_makes_the_image(scene: Array, lopsided_psf: Array) -> None:
+    for method in METHODS:
+        record = restore(scene, lopsided_psf, method, boundary="wrap")
+        assert record.transfer is not None
+        assert record.torus == scene.shape
+        made = np.fft.irfft2(np.fft.rfft2(scene) * record.transfer[0], s=record.torus)
+        np.testing.assert_allclose(made, record.image, atol=1e-10)
+
+
+def test_wrap_warns_where_opposite_edges_do_not_fit(camera: Array, lopsided_psf: Array) -> None:
+    frame = convolve(camera, lopsided_psf)[90:181, 150:273]
+    warned = restore(frame, lopsided_psf, "regularized_filter", boundary="wrap").warnings
+    assert any("takes the picture for periodic" in warning for warning in warned)
+    periodic = convolve(camera[90:181, 150:273], lopsided_psf, boundary="wrap")
+    for image, boundary in ((periodic, "wrap"), (frame, "unknown")):
+        quiet = restore(image, lopsided_psf, "regularized_filter", boundary=boundary).warnings
+        assert not any("periodic" in warning for warning in quiet)
+
+
+def test_unknown_methods_and_options_answer_with_the_choices(scene: Array, lopsided_psf: Array) -> None:
+    with pytest.raises(
+        ValueError, match="method must be one of inverse_filter, wiener, regularized_filter, got 'best'"
+    ):
+        restore(scene, lopsided_psf, "best")
+    with pytest.raises(ValueError, match=r"method 'wiener' takes the options noise_to_signal, .*, got 'noise'"):
+        restore(scene, lopsided_psf, "wiener", noise=0.1)
