@@ -78,7 +78,13 @@ def _misfit(statistics: SpectralStatistics, candidates: Array) -> Array:
 
 
 def gather_statistics(
-    otf_power: Array, operator_power: Array, powers: list[Array], weights: Array, pixels: float
+    otf_power: Array,
+    operator_power: Array,
+    powers: list[Array],
+    weights: Array,
+    pixels: float,
+    *,
+    fourth_moment: bool = True,
 ) -> SpectralStatistics:
     """The sums of `SpectralStatistics` over half spectra.
 
@@ -92,6 +98,8 @@ def gather_statistics(
         How often each bin counts in the full spectrum; broadcasts with the half spectrum.
     pixels : float
         Number of observed values in all planes.
+    fourth_moment : bool
+        Whether to gather the squares of the powers, which only the rule ``whiteness`` needs; else they are zero.
     """
     shape = otf_power.shape
     weight = np.broadcast_to(weights, shape)
@@ -102,9 +110,10 @@ def gather_statistics(
     ratio = otf_power[held] / penalty
     count = weight * float(len(powers))
     power = weight * sum(plane[held] for plane in powers)
-    squared = weight * sum(plane[held] ** 2 for plane in powers)
     inverse = 1 / penalty
-    sums: list[Array] = [count, power, squared, count * inverse, power * inverse]
+    sums: list[Array] = [count, power, count * inverse, power * inverse]
+    if fourth_moment:
+        sums.append(weight * sum(plane[held] ** 2 for plane in powers))
     if ratio.size > _EXACT_BINS:
         # The exponent and the top 8 bits of the mantissa of a float32 are a logarithm to 1/256 octave, for free.
         keys = ratio.astype(np.float32).view(np.int32) >> 15
@@ -114,7 +123,8 @@ def gather_statistics(
         *sums, ratios = (values[used] for values in binned)
         ratio = ratios / sums[0]  # the mean ratio of the class: binning then errs only to second order
     order = np.argsort(ratio)
-    count, power, squared, count_per_penalty, power_per_penalty = (values[order] for values in sums)
+    count, power, count_per_penalty, power_per_penalty, *rest = (values[order] for values in sums)
+    squared = rest[0] if rest else np.zeros_like(power)
     return SpectralStatistics(
         ratio[order], count, power, squared, count_per_penalty, power_per_penalty, free=free, pixels=pixels
     )

@@ -107,7 +107,7 @@ def _evaluate(
         return {}, sigma
     if sigma is None and any(name in rules.NEED_NOISE for name in wanted):
         sigma = problem.noise_sigma
-    statistics = problem.statistics(penalty)
+    statistics = problem.statistics(penalty, fourth_moment="whiteness" in wanted)
     return {name: rules.choose(statistics, name, sigma) for name in wanted}, sigma
 
 
