@@ -32,6 +32,7 @@ from restoretk.restoration.signal_spectrum import (
     noise_ceiling,
 )
 from restoretk.restoration.unknown_boundary import extend_unknown
+from restoretk.restoration.weighted import poisson_weights, read_weights, solve_weighted
 
 RESTORATION_BOUNDARIES = (*BOUNDARIES, "taper", "smooth", "unknown")
 _WHOLE_SPECTRUM = 1 << 20  # bins: larger half spectra are sampled by rows
@@ -60,6 +61,8 @@ class Problem:
         Puts restored frames (P, *frame) back in the caller's layout and dtype.
     extension_steps : int
         FFT pairs that unknown pixels took.
+    weights_of_pixels : ndarray or None, shape (P, *torus)
+        Mean noise variance over that of the pixel, 0 where nothing was observed; None for white noise.
     """
 
     planes: Array
@@ -71,6 +74,7 @@ class Problem:
     observed: Array
     finish: Callable[[Array], Array]
     extension_steps: int
+    weights_of_pixels: Array | None = None
 
     @cached_property
     def spectrum(self) -> Array:
@@ -169,6 +173,7 @@ def open_problem(
     boundary: str,
     channel_axis: int | None,
     mask: npt.ArrayLike | str | None = None,
+    weights: npt.ArrayLike | str | None = None,
 ) -> Problem:
     """Check the image, the PSF, the boundary and the mask, and lay the observation on its torus.
 
@@ -184,6 +189,7 @@ def open_problem(
     spatial_ndim = psfs[0].ndim
     seen = read_observation(image, mask, psfs[0], _spatial_axes(image_ndim, spatial_ndim, channel_axis))
     planes, from_planes = to_planes(seen.image, spatial_ndim, channel_axis)
+    hidden = None if seen.missing is None else to_planes(seen.missing, spatial_ndim, channel_axis)[0]
     frame = planes.shape[1:]
     if len(psfs) > 1:
         psfs = _one_each(psfs, seen.image.shape, channel_axis, len(planes))
@@ -192,7 +198,7 @@ def open_problem(
         raise ValueError(f"psf of shape {side} is larger than the image {frame}")
 
     padded = fast_shape([size + 2 * (longest // 2) + (longest > 1) for size, longest in zip(frame, side, strict=True)])
-    missing = None if seen.missing is None else to_planes(seen.missing, spatial_ndim, channel_axis)[0]
+    missing = hidden
     torus = frame if boundary in _ON_THE_FRAME else padded
     otf = np.stack([psf_to_otf(each.astype(planes.dtype), torus) for each in psfs])
     steps = 0
@@ -208,6 +214,15 @@ def open_problem(
         extended, steps = extend_unknown(planes, otf[0], _smoothness(torus), torus)
     else:
         extended = extend_periodically(planes, torus, boundary)
+    observed = planes if missing is None else crop(extended, [0] * spatial_ndim, frame)
+    pixel_weights = None
+    if weights is not None:
+        given = read_weights(weights, seen.image.shape, frame)
+        if given is None:
+            given = poisson_weights(observed.astype(np.float64))
+        elif given.shape != frame:
+            given = to_planes(given, spatial_ndim, channel_axis)[0]
+        pixel_weights = _weights_on_torus(np.broadcast_to(given, planes.shape), hidden, torus, boundary)
     return Problem(
         planes=extended,
         psfs=psfs,
@@ -215,9 +230,10 @@ def open_problem(
         torus=torus,
         frame=frame,
         boundary=boundary,
-        observed=planes if missing is None else crop(extended, [0] * spatial_ndim, frame),
+        observed=observed,
         finish=_finisher(seen, from_planes),
         extension_steps=steps,
+        weights_of_pixels=pixel_weights,
     )
 
 
@@ -272,6 +288,21 @@ def _complete(
     return np.stack(completed), most
 
 
+def _weights_on_torus(weights: Array, hidden: Array | None, torus: tuple[int, ...], boundary: str) -> Array:
+    """Mean variance over variance where something was observed, 0 on hidden pixels and on a ring that nobody saw.
+
+    White noise of the mean variance is what the spectrum of the picture shows, so that the strength found there fits.
+    """
+    known = weights if hidden is None else np.where(hidden, 0, weights)
+    if not known.any():
+        raise ValueError("weights must leave at least one pixel that is not masked")
+    known = known * np.mean(1 / known[known > 0])
+    if boundary in ("unknown", "smooth"):
+        ring = [(0, 0)] + [(0, grid - size) for grid, size in zip(torus, known.shape[1:], strict=True)]
+        return np.pad(known, ring)
+    return extend_periodically(known, torus, boundary if boundary in BOUNDARIES else "wrap")
+
+
 def _smoothness(torus: tuple[int, ...]) -> Array:
     """The precision under which the likeliest ring is the surface of least gradient energy."""
     symbol: Array = np.asarray(sum(4 * np.sin(np.pi * frequency) ** 2 for frequency in frequency_grid(torus)))
@@ -309,7 +340,10 @@ def _seam_warning(problem: Problem) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class LinearFilter:
-    """What a linear method decided for one problem: the transfer function, shape (K, *half), and why."""
+    """What a linear method decided for one problem: the transfer function, shape (K, *half), and why.
+
+    ``addend`` is q in conj(H) / (|H|^2 + q), by which a weighted problem is solved.
+    """
 
     method: str
     problem: Problem
@@ -318,10 +352,17 @@ class LinearFilter:
     noise_sigma: float | None = None
     criteria: Mapping[str, Criterion] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    addend: Array | None = None
 
     def image(self) -> Array:
         """The restored image."""
-        return self.problem.filtered(self.transfer)
+        problem = self.problem
+        if problem.weights_of_pixels is None or self.addend is None:
+            return problem.filtered(self.transfer)
+        spectrum = problem.spectrum * self.transfer.astype(problem.spectrum.dtype, copy=False)
+        start = inverse_transform(spectrum, problem.torus)
+        solved = solve_weighted(problem.planes, problem.otf, self.addend, problem.weights_of_pixels, start)
+        return problem.finish(crop(solved.planes, [0] * len(problem.frame), problem.frame))
 
     def restoration(self) -> Restoration:
         """The restored image with the record of what was chosen."""

@@ -59,11 +59,12 @@ def decide(
     boundary: str = "unknown",
     channel_axis: int | None = None,
     mask: npt.ArrayLike | str | None = None,
+    weights: npt.ArrayLike | str | None = None,
     every_criterion: bool = False,
 ) -> LinearFilter:
     """The regularized filter as a `LinearFilter`; see `regularized_filter`. ``every_criterion`` evaluates all rules."""
     _check_choice(regularization, noise_sigma)
-    problem = open_problem(image, psf, boundary, channel_axis, mask)
+    problem = open_problem(image, psf, boundary, channel_axis, mask, weights)
     penalty = operator_power(operator, problem.psfs[0].shape, problem.torus)
     wanted = [regularization] if isinstance(regularization, str) else []
     if every_criterion:
@@ -78,7 +79,9 @@ def decide(
     transfer = problem.quotient(chosen * penalty)
     notes = [criteria[regularization].note] if isinstance(regularization, str) else []
     warnings = tuple(note for note in (*notes, rules.disagreement(criteria)) if note)
-    return LinearFilter("regularized_filter", problem, transfer, parameters, sigma, criteria, warnings)
+    return LinearFilter(
+        "regularized_filter", problem, transfer, parameters, sigma, criteria, warnings, addend=chosen * penalty
+    )
 
 
 def _check_choice(regularization: float | str, noise_sigma: float | str) -> None:
@@ -121,6 +124,7 @@ def regularized_filter(
     boundary: str = "unknown",
     channel_axis: int | None = None,
     mask: npt.ArrayLike | str | None = None,
+    weights: npt.ArrayLike | str | None = None,
 ) -> Array:
     """The image f that minimises ||g - h * f||^2 + regularization * ||p * f||^2: the regularized filter.
 
@@ -156,6 +160,10 @@ def regularized_filter(
         Pixels that say nothing about the scene: True where missing (they may be NaN), of the shape of the image or of its
         spatial axes; where the image is not finite; or blown-out highlights with the zone that the PSF reaches from them
         (shown as observed). They are estimated like the scene beyond the frame. None believes every pixel.
+    weights : array_like, "poisson" or None
+        Inverse variance of the noise of each pixel, up to a factor, >= 0, of the shape of the image or of its spatial axes;
+        or ``poisson``: read off the picture as 1 / (gain * brightness + floor^2). The weighted problem is then solved by
+        conjugate gradients from the closed form, at some 30 to 120 FFT pairs. None takes the noise for equal everywhere.
 
     Returns
     -------
@@ -196,4 +204,5 @@ def regularized_filter(
         boundary=boundary,
         channel_axis=channel_axis,
         mask=mask,
+        weights=weights,
     ).image()

@@ -23,29 +23,32 @@ def decide(
     boundary: str = "unknown",
     channel_axis: int | None = None,
     mask: npt.ArrayLike | str | None = None,
+    weights: npt.ArrayLike | str | None = None,
 ) -> LinearFilter:
     """The Wiener filter as a `LinearFilter`; see `wiener`."""
     correlations = _check_choice(noise_to_signal, noise_autocorrelation, signal_autocorrelation)
-    problem = open_problem(image, psf, boundary, channel_axis, mask)
+    problem = open_problem(image, psf, boundary, channel_axis, mask, weights)
     noise_sigma = None
+    addend: Array
     parameters: dict[str, float | str]
     if correlations is not None:
         noise, signal = (np.abs(psf_to_otf(part, problem.torus)) for part in correlations)
         # conj(H) S_f / (|H|^2 S_f + S_n) needs no division by a signal spectrum that may have zeros.
         denominator = problem.otf_power * signal + noise
         transfer = np.divide(np.conj(problem.otf) * signal, denominator, out=0 * problem.otf, where=denominator > 0)
+        addend = noise / np.maximum(signal, np.finfo(np.float32).tiny)
         parameters = {"noise_to_signal": "autocorrelations", "chosen_by": "given"}
     elif isinstance(noise_to_signal, str):
         noise_sigma = problem.noise_sigma
-        ratio, level = _fitted_ratio(problem)
-        transfer = problem.quotient(ratio)
+        addend, level = _fitted_ratio(problem)
+        transfer = problem.quotient(addend)
         parameters = {"noise_to_signal": "auto", "chosen_by": "fitted spectrum", "level": level}
         parameters |= problem.fits[0].parameters() if len(problem.fits) == 1 else {}
     else:
-        ratio = _on_half_spectrum(np.asarray(noise_to_signal, np.float64), problem)
-        transfer = problem.quotient(ratio)
-        parameters = {"noise_to_signal": float(ratio) if ratio.ndim == 0 else "spectrum", "chosen_by": "given"}
-    return LinearFilter("wiener", problem, transfer, parameters, noise_sigma)
+        addend = _on_half_spectrum(np.asarray(noise_to_signal, np.float64), problem)
+        transfer = problem.quotient(addend)
+        parameters = {"noise_to_signal": float(addend) if addend.ndim == 0 else "spectrum", "chosen_by": "given"}
+    return LinearFilter("wiener", problem, transfer, parameters, noise_sigma, addend=addend)
 
 
 def _check_choice(
@@ -123,6 +126,7 @@ def wiener(
     boundary: str = "unknown",
     channel_axis: int | None = None,
     mask: npt.ArrayLike | str | None = None,
+    weights: npt.ArrayLike | str | None = None,
 ) -> Array:
     """The image of least mean squared error among all linear filters, for a ratio of noise to signal: the Wiener filter.
 
@@ -156,6 +160,10 @@ def wiener(
         Pixels that say nothing about the scene: True where missing (they may be NaN), of the shape of the image or of its
         spatial axes; where the image is not finite; or blown-out highlights with the zone that the PSF reaches from them
         (shown as observed). They are estimated like the scene beyond the frame. None believes every pixel.
+    weights : array_like, "poisson" or None
+        Inverse variance of the noise of each pixel, up to a factor, >= 0, of the shape of the image or of its spatial axes;
+        or ``poisson``: read off the picture as 1 / (gain * brightness + floor^2). The weighted problem is then solved by
+        conjugate gradients from the closed form, at some 30 to 120 FFT pairs. None takes the noise for equal everywhere.
 
     Returns
     -------
@@ -197,4 +205,5 @@ def wiener(
         boundary=boundary,
         channel_axis=channel_axis,
         mask=mask,
+        weights=weights,
     ).image()

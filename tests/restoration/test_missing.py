@@ -77,6 +77,17 @@ def test_a_blown_out_lamp_leaves_no_halo(lamp: Array, rng: np.random.Generator) 
     np.testing.assert_array_equal(masked[seen >= 1], 1)  # shown as observed
 
 
+def test_what_a_highlight_reaches_is_not_believed(lamp: Array) -> None:
+    psf = disk_psf(4)
+    seen = np.clip(convolve(lamp, psf), 0, 1)
+    changed = seen.copy()
+    beside = np.s_[50, 200:222]
+    changed[beside] = np.where(seen[beside] < 1, 0.3, 1)
+    assert not np.array_equal(changed, seen)
+    results = [wiener(image, psf, noise_to_signal=0.01, mask="saturated") for image in (seen, changed)]
+    np.testing.assert_array_equal(results[1], results[0])
+
+
 def test_an_integer_picture_is_saturated_at_full_range(lamp: Array) -> None:
     psf = disk_psf(4)
     seen = np.rint(np.clip(convolve(lamp, psf), 0, 1) * 255).astype(np.uint8)
