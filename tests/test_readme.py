@@ -19,8 +19,8 @@ from restoretk.image_files import read_image
 from restoretk.noise import NOISES
 from restoretk.psf import PSFS
 from restoretk.restoration import METHODS
+from restoretk.restoration.operators import OPERATORS
 from restoretk.restoration.regularization import SELECTORS
-from restoretk.restoration.regularized import OPERATORS
 from restoretk.upsampling import KERNELS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,6 +45,7 @@ def test_every_block_is_python_or_shell() -> None:
 def test_the_python_runs_by_itself_and_prints_numbers(
     source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    (tmp_path / "data").symlink_to(ROOT / "data")
     monkeypatch.chdir(tmp_path)
     exec(compile(source, "README.md", "exec"), {})  # noqa: S102 - the page is ours
     assert "print(" not in source or np.isfinite([float(word) for word in capsys.readouterr().out.split()]).all()
@@ -64,7 +65,7 @@ def _write_inputs(words: Iterable[str], scene: Array) -> None:
 def test_every_command_does_its_work(line: str, tmp_path: Path, scene: Array, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     words = shlex.split(line, comments=True)[1:]
-    files = [word for word in words if re.fullmatch(r"\w+\.(png|tif|npy|html)", word)]
+    files = [word for word in words if re.fullmatch(r"\w+\.(png|jpg|tif|npy|html)", word)]
     outputs = [words[words.index("-o") + 1]] if "-o" in words else []
     _write_inputs((name for name in files if name not in outputs), scene)
     result = CliRunner().invoke(main, words)

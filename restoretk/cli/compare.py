@@ -65,6 +65,8 @@ def compare(
         spelled("--noise", make_noise, noise_spec)
     if output is not None:
         image_files.check_output_path(output, inputs=(photo, file_of(psf_spec)), overwrite=force)
+        if output.suffix.lower() not in (".html", ".htm"):
+            raise ValueError(f"the report is HTML: name it {output.with_suffix('.html').name}, not {output.name}")
     source = image_files.read_image(photo)
     if source.alpha is not None and (source.alpha < 1).any():
         say(f"{photo}: the transparency of the photograph is left out of the report")

@@ -78,7 +78,14 @@ def deblur(
 
     psf = spelled("--psf", make_psf, psf_spec)
     name, options = spelled("--method", make_method, method_spec)
-    boundary = options.pop("boundary", boundary)  # a method may spell it too: "wiener:boundary=wrap"
+    for key, value in (
+        ("boundary", boundary),
+        ("mask", mask_spec),
+    ):  # a method may spell them too: "wiener:boundary=wrap"
+        given = click.get_current_context().get_parameter_source("mask_spec" if key == "mask" else key)
+        if key in options and given is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{key} {value} and --method {method_spec} both say the {key}: give it once")
+    boundary = str(options.pop("boundary", boundary))
     source = image_files.read_image(photo)
     mask_file = None if mask_spec is None else file_of(mask_spec)
     check_output(output, source, dtype, force, inputs=(file_of(psf_spec), mask_file))
@@ -91,9 +98,22 @@ def deblur(
         print_json({**files, **restoration.as_dict(), "clipped": written.clipped, "lost": written.lost})
         return
     say(_what_was_chosen(restoration))
-    for warning in restoration.warnings:
+    for warning in (*restoration.warnings, *_off_centre(psf)):
         say(f"warning: {warning}")
     say_losses(written)
+
+
+def _off_centre(psf: Array) -> tuple[str, ...]:
+    """A sentence where the light of the PSF lies beside its origin: the restored picture moves by as much."""
+    from restoretk.diagnostics import inspect_psf
+
+    centroid = inspect_psf(psf).centroid
+    if max(abs(offset) for offset in centroid) <= 1:
+        return ()
+    offset = ", ".join(f"{value:+.1f}" for value in centroid)
+    return (
+        f"the centroid of the psf lies ({offset}) pixels from its origin: the restored picture is shifted back by that",
+    )
 
 
 def _mask_of(path: Path) -> Array:

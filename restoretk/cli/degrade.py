@@ -54,10 +54,11 @@ def degrade(
     from restoretk.catalogue import make_noise, make_psf
 
     psf = spelled("--psf", make_psf, psf_spec)
-    noise = None if noise_spec is None else spelled("--noise", make_noise, noise_spec)
+    if noise_spec is not None:
+        spelled("--noise", make_noise, noise_spec)  # a wrong word is said before any file is read
     source = image_files.read_image(photo)
     check_output(output, source, dtype, force, inputs=(file_of(psf_spec),))
     blurred = degradation.degrade(
-        source.image, psf, noise=noise, boundary=boundary, channel_axis=source.channel_axis, rng=seed
+        source.image, psf, noise=noise_spec, boundary=boundary, channel_axis=source.channel_axis, rng=seed
     )
     say_losses(image_files.write_image(output, blurred, like=source, dtype=dtype, overwrite=force))

@@ -47,7 +47,8 @@ def check_psf(psf: npt.ArrayLike, name: str = "psf") -> Array:
         raise TypeError(f"{name} is a masked array, whose mask would be lost: fill it")
     array = np.asarray(psf)
     if array.dtype.kind not in "iuf":
-        otf = ": an OTF never enters through a psf argument" if array.dtype.kind == "c" else ""
+        hints = {"c": ": an OTF never enters through a psf argument", "U": ": make_psf(...) turns a spec into an array"}
+        otf = hints.get(array.dtype.kind, "")
         raise TypeError(f"{name} must hold real numbers, got dtype {array.dtype}{otf}")
     if array.ndim == 0 or array.size == 0:
         raise ValueError(f"{name} must have at least one axis and one element, got shape {array.shape}")

@@ -9,7 +9,7 @@ import numpy as np
 
 from restoretk._arrays import Array
 
-_COLOURS = ("#0b6e99", "#9ecae1", "#6baed6", "#3182bd", "#2e7d32", "#c0392b", "#7b5ea7", "#8a6d3b")
+_COLOURS = ("#0b6e99", "#d9a400", "#e07b00", "#8a6d3b", "#2e7d32", "#c0392b", "#7b5ea7", "#555555")
 _WIDTH, _HEIGHT = 640, 340
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 14, 14, 46
 

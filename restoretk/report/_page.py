@@ -29,8 +29,9 @@ _CAPTIONS = {
 
 
 _UPSAMPLED = (
-    "The transposed convolution where it belongs: the decimated sharp picture on the larger grid again, s²Hᵀ of the bicubic "
-    "decimation. A larger picture, no blur undone; its PSNR is against the picture before decimation."
+    "The transposed convolution where it belongs: the {what} picture, decimated, on the larger grid again: s²Hᵀ of the "
+    "bicubic decimation. A larger picture, no blur undone, and no rival of the restorations: its PSNR is against the {what} "
+    "picture before decimation."
 )
 
 
@@ -72,7 +73,13 @@ def _content(comparison: Comparison) -> dict[str, object]:
     upsampled = [_figure(panel, window) for panel in comparison.upsampled]
     bridge = next((figure for figure in upsampled if figure.name.startswith("bicubic")), None)
     if bridge is not None:
-        bridge = replace(bridge, name=f"upsampled ×{comparison.factor}, {bridge.name}", caption=_UPSAMPLED)
+        what = "observed" if comparison.original is None else "original"
+        bridge = replace(
+            bridge,
+            name=f"upsampled ×{comparison.factor}, {bridge.name}",
+            caption=_UPSAMPLED.format(what=what),
+            metrics=tuple((f"{label} of the upsampling", value) for label, value in bridge.metrics),
+        )
     original = None
     if comparison.original is not None:
         original = _figure(Panel("original", comparison.original), window, "The scene f inside the frame.")

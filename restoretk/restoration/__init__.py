@@ -11,6 +11,7 @@ from typing import Any
 import numpy.typing as npt
 
 from restoretk._arrays import Array
+from restoretk._grammar import check_choice, parse_spec
 from restoretk.restoration._frequency_domain import LinearFilter
 from restoretk.restoration.inverse import decide as _decide_inverse
 from restoretk.restoration.inverse import inverse_filter
@@ -54,7 +55,7 @@ def restore(
     psf : array_like of D axes
         The point spread function h: non-negative, sum 1, origin at ``psf.shape // 2``.
     method : str
-        A name in METHODS.
+        A name in METHODS, or a spec in the grammar such as ``wiener:noise_to_signal=0.01``.
     boundary : str
         What lies beyond the frame. ``unknown``: only the observed pixels count and the scene beyond them is estimated with
         the picture; or wrap, reflect, symmetric, edge, constant, taper, smooth.
@@ -82,8 +83,10 @@ def restore(
     >>> result.parameters["noise_to_signal"], result.image.shape
     (0.01, (6,))
     """
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(METHODS)}, got {method!r}")
+    method, spelled = parse_spec(method)
+    check_choice(method, METHODS, "method")
+    options = spelled | options
+    boundary = options.pop("boundary", boundary)
     known = [name for name, p in inspect.signature(METHODS[method]).parameters.items() if p.kind is p.KEYWORD_ONLY]
     for name in options:
         if name not in known:

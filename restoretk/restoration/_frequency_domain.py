@@ -37,6 +37,7 @@ from restoretk.restoration.weighted import poisson_weights, read_weights, solve_
 RESTORATION_BOUNDARIES = (*BOUNDARIES, "taper", "smooth", "unknown")
 _WHOLE_SPECTRUM = 1 << 20  # bins: larger half spectra are sampled by rows
 _ROW_STEP = 8
+_WHITE_SHARE = 5e-4
 _SEAM = 5.0  # times the step beside it; a picture that was blurred periodically has 1 to 2
 _ON_THE_FRAME = ("wrap", "taper")  # the torus is the frame itself
 
@@ -63,6 +64,8 @@ class Problem:
         FFT pairs that unknown pixels took.
     weights_of_pixels : ndarray or None, shape (P, *torus)
         Mean noise variance over that of the pixel, 0 where nothing was observed; None for white noise.
+    masked : bool
+        Whether a mask was given.
     """
 
     planes: Array
@@ -75,6 +78,7 @@ class Problem:
     finish: Callable[[Array], Array]
     extension_steps: int
     weights_of_pixels: Array | None = None
+    masked: bool = False
 
     @cached_property
     def spectrum(self) -> Array:
@@ -234,6 +238,7 @@ def open_problem(
         finish=_finisher(seen, from_planes),
         extension_steps=steps,
         weights_of_pixels=pixel_weights,
+        masked=mask is not None,
     )
 
 
@@ -338,6 +343,16 @@ def _seam_warning(problem: Problem) -> tuple[str, ...]:
     return ()
 
 
+def _highlight_warning(problem: Problem) -> tuple[str, ...]:
+    """A sentence where many pixels are at full white and none were masked."""
+    share = float(np.mean(problem.observed == 1))
+    if problem.masked or share < _WHITE_SHARE or float(problem.observed.max()) > 1:
+        return ()
+    return (
+        f"{share:.1%} of the pixels are at full white: where they are blown out, mask='saturated' keeps their halo away",
+    )
+
+
 @dataclass(frozen=True)
 class LinearFilter:
     """What a linear method decided for one problem: the transfer function, shape (K, *half), and why.
@@ -392,7 +407,7 @@ class LinearFilter:
             noise_sigma=self.noise_sigma,
             criteria=dict(self.criteria),
             diagnostics=diagnostics,
-            warnings=(*self.warnings, *_seam_warning(problem)),
+            warnings=(*self.warnings, *_seam_warning(problem), *_highlight_warning(problem)),
             transfer=self.transfer,
             torus=problem.torus,
         )

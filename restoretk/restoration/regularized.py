@@ -2,51 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
 import numpy as np
 import numpy.typing as npt
 
-from restoretk._arrays import Array, check_finite
-from restoretk.convolution.fourier import frequency_grid, psf_to_otf
+from restoretk._arrays import Array
 from restoretk.restoration import regularization as rules
 from restoretk.restoration._frequency_domain import LinearFilter, Problem, open_problem
+from restoretk.restoration.operators import operator_power
 from restoretk.restoration.record import Criterion
-
-# |P|^2 in terms of L = sum_i (2 - 2 cos w_i), the symbol of minus the (2D + 1)-point Laplacian on the D axes of the PSF.
-OPERATORS: Mapping[str, int] = MappingProxyType({"identity": 0, "gradient": 1, "laplacian": 2, "biharmonic": 4})
-
-
-def operator_power(operator: str | npt.ArrayLike, psf_shape: tuple[int, ...], torus: tuple[int, ...]) -> Array:
-    """|P|^2 of the regularization operator on the half spectrum of the torus.
-
-    Named operators act on the axes on which the PSF has more than one sample.
-
-    Raises
-    ------
-    ValueError
-        For an unknown name, or an array with another number of axes than the PSF, with nothing but zeros or with NaN.
-    """
-    if isinstance(operator, str):
-        if operator not in OPERATORS:
-            raise ValueError(f"operator must be one of {', '.join(OPERATORS)} or an array, got {operator!r}")
-        symbol = np.zeros((1,) * len(torus))
-        for side, frequencies in zip(psf_shape, frequency_grid(torus), strict=True):
-            if side > 1 or all(other == 1 for other in psf_shape):
-                symbol = symbol + 4 * np.sin(np.pi * frequencies) ** 2
-        half = (*torus[:-1], torus[-1] // 2 + 1)
-        return np.broadcast_to(symbol ** OPERATORS[operator], half)
-    kernel = np.asarray(operator, np.float64)
-    check_finite(kernel, "operator")
-    if kernel.ndim != len(torus) or not kernel.any():
-        raise ValueError(
-            f"operator must be a non-zero array of {len(torus)} axes, like the psf, got shape {kernel.shape}"
-        )
-    if any(side > size for side, size in zip(kernel.shape, torus, strict=True)):
-        raise ValueError(f"operator of shape {kernel.shape} is larger than the image {torus}")
-    transfer = psf_to_otf(kernel, torus)
-    return transfer.real**2 + transfer.imag**2
 
 
 def decide(
@@ -69,7 +32,9 @@ def decide(
     wanted = [regularization] if isinstance(regularization, str) else []
     if every_criterion:
         wanted += [name for name in rules.SELECTORS if name not in wanted]
-    criteria, sigma = _evaluate(problem, penalty, wanted, noise_sigma)
+    criteria, sigma = _evaluate(
+        problem, penalty, wanted, noise_sigma, guarded=isinstance(operator, str) and operator == "laplacian"
+    )
     chosen = criteria[regularization].regularization if isinstance(regularization, str) else float(regularization)
     parameters: dict[str, float | str] = {
         "regularization": chosen,
@@ -78,7 +43,7 @@ def decide(
     }
     transfer = problem.quotient(chosen * penalty)
     notes = [criteria[regularization].note] if isinstance(regularization, str) else []
-    warnings = tuple(note for note in (*notes, rules.disagreement(criteria)) if note)
+    warnings = tuple(note for note in notes if note)
     return LinearFilter(
         "regularized_filter", problem, transfer, parameters, sigma, criteria, warnings, addend=chosen * penalty
     )
@@ -102,16 +67,24 @@ def _check_choice(regularization: float | str, noise_sigma: float | str) -> None
 
 
 def _evaluate(
-    problem: Problem, penalty: Array, wanted: list[str], noise_sigma: float | str
+    problem: Problem, penalty: Array, wanted: list[str], noise_sigma: float | str, *, guarded: bool
 ) -> tuple[dict[str, Criterion], float | None]:
-    """The wanted rules from one pass over the spectrum, and the noise level where one was needed or given."""
+    """The wanted rules from one pass over the spectrum, and the noise level where one was needed or given.
+
+    ``guarded``: gcv is watched over by the other rules, which is known to work for the Laplacian only.
+    """
     sigma = None if isinstance(noise_sigma, str) else float(noise_sigma)
     if not wanted:
         return {}, sigma
     if sigma is None and any(name in rules.NEED_NOISE for name in wanted):
         sigma = problem.noise_sigma
     statistics = problem.statistics(penalty, fourth_moment="whiteness" in wanted)
-    return {name: rules.choose(statistics, name, sigma) for name in wanted}, sigma
+    criteria = {name: rules.choose(statistics, name, sigma) for name in wanted}
+    if guarded and "gcv" in criteria:
+        # A fit of the noise level is a small part of the work with a ring, and most of it without one.
+        level = problem.noise_sigma if problem.boundary not in ("wrap", "taper") else None
+        criteria["gcv"], _ = rules.guarded_gcv(statistics, level)
+    return criteria, sigma
 
 
 def regularized_filter(
@@ -140,8 +113,10 @@ def regularized_filter(
         the image are spatial.
     regularization : float or str
         lambda >= 0, dimensionless, or the rule that chooses it: ``gcv`` (generalised cross-validation, needs no noise
-        level), ``discrepancy`` (||g - h * f||^2 = N sigma^2, the constraint of Hunt [1]_; it over-smooths), ``upre``,
-        ``marginal_likelihood``, ``whiteness``, ``l_curve``; see `restoretk.restoration.regularization.choose`.
+        level; with the Laplacian, ``marginal_likelihood`` stands in where the noise is seen not to be white, as in a JPEG),
+        ``predictive_gcv`` (the textbook's), ``discrepancy`` (||g - h * f||^2 = N sigma^2, the constraint of Hunt [1]_; it
+        over-smooths), ``upre``, ``marginal_likelihood``, ``whiteness``, ``l_curve``; see
+        `restoretk.restoration.regularization.choose`.
     operator : str or array_like
         p: ``laplacian`` (3, 5 or 7 points on the axes of the PSF), ``identity``, ``gradient``, ``biharmonic``, or an array
         with the axes of the PSF and its origin at ``shape // 2``.

@@ -8,7 +8,8 @@ import numpy.typing as npt
 from restoretk._arrays import Array, check_finite
 from restoretk.convolution.fourier import psf_to_otf
 from restoretk.restoration._frequency_domain import LinearFilter, Problem, open_problem
-from restoretk.restoration.regularization import choose
+from restoretk.restoration.operators import operator_power
+from restoretk.restoration.regularization import choose, guarded_gcv
 
 _LEVELS = (1 / 8, 8.0)  # of the fitted noise-to-signal ratio: further away the fit is the better guide
 
@@ -28,7 +29,8 @@ def decide(
     """The Wiener filter as a `LinearFilter`; see `wiener`."""
     correlations = _check_choice(noise_to_signal, noise_autocorrelation, signal_autocorrelation)
     problem = open_problem(image, psf, boundary, channel_axis, mask, weights)
-    noise_sigma = None
+    noise_sigma: float | None = None
+    warnings: tuple[str, ...] = ()
     addend: Array
     parameters: dict[str, float | str]
     if correlations is not None:
@@ -40,15 +42,22 @@ def decide(
         parameters = {"noise_to_signal": "autocorrelations", "chosen_by": "given"}
     elif isinstance(noise_to_signal, str):
         noise_sigma = problem.noise_sigma
-        addend, level = _fitted_ratio(problem)
+        doubt, addend = _smooth_ratio(problem)
+        if doubt:
+            warnings = (
+                f"{doubt}; a smooth spectrum of the scene, as likely as possible, stands in for the fitted one",
+            )
+            parameters = {"noise_to_signal": "auto", "chosen_by": "marginal_likelihood, smooth spectrum"}
+        else:
+            addend, level = _fitted_ratio(problem)
+            parameters = {"noise_to_signal": "auto", "chosen_by": "fitted spectrum", "level": level}
+            parameters |= problem.fits[0].parameters() if len(problem.fits) == 1 else {}
         transfer = problem.quotient(addend)
-        parameters = {"noise_to_signal": "auto", "chosen_by": "fitted spectrum", "level": level}
-        parameters |= problem.fits[0].parameters() if len(problem.fits) == 1 else {}
     else:
         addend = _on_half_spectrum(np.asarray(noise_to_signal, np.float64), problem)
         transfer = problem.quotient(addend)
         parameters = {"noise_to_signal": float(addend) if addend.ndim == 0 else "spectrum", "chosen_by": "given"}
-    return LinearFilter("wiener", problem, transfer, parameters, noise_sigma, addend=addend)
+    return LinearFilter("wiener", problem, transfer, parameters, noise_sigma, warnings=warnings, addend=addend)
 
 
 def _check_choice(
@@ -75,6 +84,19 @@ def _check_choice(
         if not part.any():
             raise ValueError(f"{name} must not be zero everywhere")
     return parts
+
+
+def _smooth_ratio(problem: Problem) -> tuple[str, Array]:
+    """Why the fitted spectrum must not be used, empty where it may; and the ratio to use instead.
+
+    The fit takes the noise for white. JPEG and denoisers take the high frequencies out of it, the fit then believes in far
+    too little noise, and the filter amplifies what is left in the middle. Where the rules for a smooth scene contradict each
+    other as they do in that case, the likeliest smooth spectrum, S_f proportional to 1 / |Laplacian|^2, is the safe one.
+    """
+    penalty = operator_power("laplacian", problem.psfs[0].shape, problem.torus)
+    statistics = problem.statistics(penalty)
+    guarded, doubt = guarded_gcv(statistics, problem.noise_sigma)
+    return doubt, guarded.regularization * penalty
 
 
 def _fitted_ratio(problem: Problem) -> tuple[Array, float]:

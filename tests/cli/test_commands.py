@@ -299,6 +299,50 @@ def test_warnings_are_one_line_without_the_place_in_the_code() -> None:
     assert result.stderr == "restoretk: warning: two lines\n"
 
 
+def test_jpeg_is_a_noise_of_colour_pictures_too(tmp_path: Path) -> None:
+    iio.imwrite(tmp_path / "photo.png", iio.imread(DATA / "coffee.png")[:64, :80])
+    result = run(
+        "degrade", tmp_path / "photo.png", "--psf", PSF, "--noise", "jpeg:quality=75", "-o", tmp_path / "out.png"
+    )
+    assert result.exit_code == 0, result.stderr
+    assert iio.imread(tmp_path / "out.png").shape == (64, 80, 3)
+
+
+def test_what_is_said_twice_is_a_usage_error(tmp_path: Path) -> None:
+    iio.imwrite(tmp_path / "photo.png", iio.imread(DATA / "camera.png")[:64, :80])
+    command = [
+        "deblur",
+        tmp_path / "photo.png",
+        "--psf",
+        PSF,
+        "--method",
+        "wiener:boundary=wrap",
+        "-o",
+        tmp_path / "out.png",
+    ]
+    assert run(*command).exit_code == 0
+    result = run(*command, "--boundary", "taper", "--force")
+    assert result.exit_code == 2
+    assert "both say the boundary" in result.stderr
+
+
+def test_a_report_that_is_not_named_html_is_refused(tmp_path: Path) -> None:
+    iio.imwrite(tmp_path / "photo.png", iio.imread(DATA / "camera.png")[:64, :80])
+    result = run("compare", tmp_path / "photo.png", "--psf", PSF, "-o", tmp_path / "report.pdf")
+    assert result.exit_code == 1
+    assert "report.html" in result.stderr
+    assert not (tmp_path / "report.pdf").exists()
+
+
+def test_a_psf_beside_its_origin_is_said(tmp_path: Path) -> None:
+    iio.imwrite(tmp_path / "photo.png", iio.imread(DATA / "camera.png")[:64, :80])
+    psf = np.zeros((11, 11))
+    psf[0:3, 0:3] = 1 / 9
+    np.save(tmp_path / "corner.npy", psf)
+    result = run("deblur", tmp_path / "photo.png", "--psf", tmp_path / "corner.npy", "-o", tmp_path / "out.png")
+    assert "centroid of the psf lies (-4.0, -4.0) pixels from its origin" in result.stderr
+
+
 def test_deblur_takes_a_mask_by_name_and_from_a_file(tmp_path: Path) -> None:
     pixels = (iio.imread(DATA / "camera.png")[60:160, 200:340]).copy()
     pixels[20:26, 100:106] = 255

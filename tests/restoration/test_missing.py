@@ -134,3 +134,11 @@ def test_bad_masks_are_named(camera: Array, lopsided_psf: Array) -> None:
         wiener(image, lopsided_psf, mask=np.ones(image.shape, bool))
     with pytest.raises(ValueError, match="image must be finite"):
         wiener(np.where(image > 0.9, np.nan, image), lopsided_psf, mask="saturated")
+
+
+def test_many_white_pixels_without_a_mask_are_pointed_out(lamp: Array) -> None:
+    psf = disk_psf(4)
+    seen = np.clip(convolve(lamp, psf), 0, 1)
+    assert any("mask='saturated'" in warning for warning in restore(seen, psf).warnings)
+    assert not any("mask='saturated'" in warning for warning in restore(seen, psf, mask="saturated").warnings)
+    assert not any("mask='saturated'" in warning for warning in restore(seen * 0.9, psf).warnings)

@@ -38,9 +38,18 @@ def test_wrap_warns_where_opposite_edges_do_not_fit(camera: Array, lopsided_psf:
         assert not any("periodic" in warning for warning in quiet)
 
 
+def test_a_method_may_be_spelled_with_its_options(scene: Array, lopsided_psf: Array) -> None:
+    spelled = restore(scene, lopsided_psf, "wiener:noise_to_signal=0.02,boundary=wrap")
+    np.testing.assert_array_equal(
+        spelled.image, restore(scene, lopsided_psf, "wiener", noise_to_signal=0.02, boundary="wrap").image
+    )
+    with pytest.raises(ValueError, match="did you mean 'wiener'"):
+        restore(scene, lopsided_psf, "winer")
+
+
 def test_unknown_methods_and_options_answer_with_the_choices(scene: Array, lopsided_psf: Array) -> None:
     with pytest.raises(
-        ValueError, match="method must be one of inverse_filter, wiener, regularized_filter, got 'best'"
+        ValueError, match="method must be one of inverse_filter, wiener, regularized_filter; got 'best'"
     ):
         restore(scene, lopsided_psf, "best")
     with pytest.raises(ValueError, match=r"method 'wiener' takes the options noise_to_signal, .*, got 'noise'"):

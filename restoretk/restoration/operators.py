@@ -1,0 +1,46 @@
+"""The operators p of the smoothness constraint ||p * f||^2, as |P|^2 on the half spectrum."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+
+from restoretk._arrays import Array, check_finite
+from restoretk.convolution.fourier import frequency_grid, psf_to_otf
+
+# |P|^2 in terms of L = sum_i (2 - 2 cos w_i), the symbol of minus the (2D + 1)-point Laplacian on the D axes of the PSF.
+OPERATORS: Mapping[str, int] = MappingProxyType({"identity": 0, "gradient": 1, "laplacian": 2, "biharmonic": 4})
+
+
+def operator_power(operator: str | npt.ArrayLike, psf_shape: tuple[int, ...], torus: tuple[int, ...]) -> Array:
+    """|P|^2 of the regularization operator on the half spectrum of the torus.
+
+    Named operators act on the axes on which the PSF has more than one sample.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, or an array with another number of axes than the PSF, with nothing but zeros or with NaN.
+    """
+    if isinstance(operator, str):
+        if operator not in OPERATORS:
+            raise ValueError(f"operator must be one of {', '.join(OPERATORS)} or an array, got {operator!r}")
+        symbol = np.zeros((1,) * len(torus))
+        for side, frequencies in zip(psf_shape, frequency_grid(torus), strict=True):
+            if side > 1 or all(other == 1 for other in psf_shape):
+                symbol = symbol + 4 * np.sin(np.pi * frequencies) ** 2
+        half = (*torus[:-1], torus[-1] // 2 + 1)
+        return np.broadcast_to(symbol ** OPERATORS[operator], half)
+    kernel = np.asarray(operator, np.float64)
+    check_finite(kernel, "operator")
+    if kernel.ndim != len(torus) or not kernel.any():
+        raise ValueError(
+            f"operator must be a non-zero array of {len(torus)} axes, like the psf, got shape {kernel.shape}"
+        )
+    if any(side > size for side, size in zip(kernel.shape, torus, strict=True)):
+        raise ValueError(f"operator of shape {kernel.shape} is larger than the image {torus}")
+    transfer = psf_to_otf(kernel, torus)
+    return transfer.real**2 + transfer.imag**2
