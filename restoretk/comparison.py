@@ -15,7 +15,8 @@ from restoretk.degradation import degrade
 from restoretk.metrics import isnr, psnr, ssim
 from restoretk.psf import check_psf
 from restoretk.restoration import METHODS, Restoration, restore
-from restoretk.restoration._frequency_domain import LinearFilter, Problem, open_problem
+from restoretk.restoration._frequency_domain import LinearFilter, Problem
+from restoretk.restoration._torus import open_problem
 from restoretk.upsampling import KERNELS, downsample, upsample
 
 LANDWEBER_STEPS = (1, 10, 100, 1000)

@@ -18,7 +18,7 @@ from restoretk.degradation import degrade
 from restoretk.metrics import isnr, psnr, ssim
 from restoretk.psf import box_psf
 from restoretk.restoration import METHODS, restore
-from restoretk.restoration._frequency_domain import open_problem
+from restoretk.restoration._torus import open_problem
 from restoretk.upsampling import KERNELS, downsample, upsample
 
 DATA = Path(__file__).resolve().parents[1] / "data"

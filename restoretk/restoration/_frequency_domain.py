@@ -1,4 +1,4 @@
-"""The one path of every linear filter: planes -> torus -> spectrum -> transfer function -> crop."""
+"""The one path of every linear filter: spectrum -> transfer function -> crop, and what was decided on the way."""
 
 from __future__ import annotations
 
@@ -7,23 +7,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
-from restoretk._arrays import Array, to_dtype, to_planes
-from restoretk.convolution.boundary import BOUNDARIES, check_boundary, crop, extend_periodically
-from restoretk.convolution.fourier import (
-    fast_shape,
-    forward_transform,
-    frequency_grid,
-    half_spectrum_weights,
-    inverse_transform,
-    psf_to_otf,
-)
-from restoretk.convolution.taper import taper_planes
-from restoretk.psf import check_psf
-from restoretk.restoration.missing import Observation, first_fill, read_observation
+from restoretk._arrays import Array
+from restoretk.convolution.boundary import crop
+from restoretk.convolution.fourier import forward_transform, half_spectrum_weights, inverse_transform
+from restoretk.restoration._spectral_statistics import SpectralStatistics, gather_statistics
 from restoretk.restoration.record import Criterion, Restoration
-from restoretk.restoration.regularization import SpectralStatistics, gather_statistics
 from restoretk.restoration.signal_spectrum import (
     SignalSpectrum,
     SpectrumPower,
@@ -31,15 +20,13 @@ from restoretk.restoration.signal_spectrum import (
     fit_signal_spectrum,
     noise_ceiling,
 )
-from restoretk.restoration.unknown_boundary import extend_unknown
-from restoretk.restoration.weighted import poisson_weights, read_weights, solve_weighted
+from restoretk.restoration.weighted import solve_weighted
 
-RESTORATION_BOUNDARIES = (*BOUNDARIES, "taper", "smooth", "unknown")
 _WHOLE_SPECTRUM = 1 << 20  # bins: larger half spectra are sampled by rows
 _ROW_STEP = 8
 _WHITE_SHARE = 5e-4
 _SEAM = 5.0  # times the step beside it; a picture that was blurred periodically has 1 to 2
-_ON_THE_FRAME = ("wrap", "taper")  # the torus is the frame itself
+ON_THE_FRAME = ("wrap", "taper")  # boundaries for which the torus is the frame itself
 
 
 @dataclass(frozen=True)
@@ -115,7 +102,7 @@ class Problem:
         found = []
         for index, psf in enumerate(self.psfs):
             which = slice(None) if len(self.psfs) == 1 else slice(index, index + 1)
-            if self.boundary in _ON_THE_FRAME:
+            if self.boundary in ON_THE_FRAME:
                 ceiling = noise_ceiling(self.planes[which], psf, self.otf_power[index], periodic=True)
                 power = SpectrumPower(self.spectrum[which], float(np.prod(self.torus)))
                 found.append(fit_periodogram(power, self.otf_power[index], self.torus, noise_ceiling=ceiling))
@@ -171,77 +158,6 @@ class Problem:
         return self.finish(crop(restored, [0] * len(self.frame), self.frame))
 
 
-def open_problem(
-    image: npt.ArrayLike,
-    psf: npt.ArrayLike,
-    boundary: str,
-    channel_axis: int | None,
-    mask: npt.ArrayLike | str | None = None,
-    weights: npt.ArrayLike | str | None = None,
-) -> Problem:
-    """Check the image, the PSF, the boundary and the mask, and lay the observation on its torus.
-
-    Raises
-    ------
-    TypeError, ValueError
-        See `restoretk._arrays.as_float_image`, `restoretk.psf.check_psf` and `read_observation`; also for a PSF larger than
-        the image and an unknown boundary.
-    """
-    check_boundary(boundary, RESTORATION_BOUNDARIES)
-    image_ndim = np.ndim(image)
-    psfs = _read_psfs(psf, image_ndim, channel_axis)
-    spatial_ndim = psfs[0].ndim
-    seen = read_observation(image, mask, psfs[0], _spatial_axes(image_ndim, spatial_ndim, channel_axis))
-    planes, from_planes = to_planes(seen.image, spatial_ndim, channel_axis)
-    hidden = None if seen.missing is None else to_planes(seen.missing, spatial_ndim, channel_axis)[0]
-    frame = planes.shape[1:]
-    if len(psfs) > 1:
-        psfs = _one_each(psfs, seen.image.shape, channel_axis, len(planes))
-    side = tuple(max(sides) for sides in zip(*(each.shape for each in psfs), strict=True))
-    if any(longest > size for longest, size in zip(side, frame, strict=True)):
-        raise ValueError(f"psf of shape {side} is larger than the image {frame}")
-
-    padded = fast_shape([size + 2 * (longest // 2) + (longest > 1) for size, longest in zip(frame, side, strict=True)])
-    missing = hidden
-    torus = frame if boundary in _ON_THE_FRAME else padded
-    otf = np.stack([psf_to_otf(each.astype(planes.dtype), torus) for each in psfs])
-    steps = 0
-    if missing is not None and boundary not in ("unknown", "wrap"):
-        whole, steps = _complete(planes, psfs, np.stack([psf_to_otf(each, padded) for each in psfs]), padded, missing)
-        planes, missing = crop(whole, [0] * spatial_ndim, frame).astype(planes.dtype), None
-    if boundary == "unknown" or missing is not None:
-        extended, steps = _complete(planes, psfs, otf, torus, missing)
-    elif boundary == "taper":
-        each_psf = psfs * (len(planes) // len(psfs))
-        extended = np.concatenate([taper_planes(p[None], k) for p, k in zip(planes, each_psf, strict=True)])
-    elif boundary == "smooth":
-        extended, steps = extend_unknown(planes, otf[0], _smoothness(torus), torus)
-    else:
-        extended = extend_periodically(planes, torus, boundary)
-    observed = planes if missing is None else crop(extended, [0] * spatial_ndim, frame)
-    pixel_weights = None
-    if weights is not None:
-        given = read_weights(weights, seen.image.shape, frame)
-        if given is None:
-            given = poisson_weights(observed.astype(np.float64))
-        elif given.shape != frame:
-            given = to_planes(given, spatial_ndim, channel_axis)[0]
-        pixel_weights = _weights_on_torus(np.broadcast_to(given, planes.shape), hidden, torus, boundary)
-    return Problem(
-        planes=extended,
-        psfs=psfs,
-        otf=otf,
-        torus=torus,
-        frame=frame,
-        boundary=boundary,
-        observed=observed,
-        finish=_finisher(seen, from_planes),
-        extension_steps=steps,
-        weights_of_pixels=pixel_weights,
-        masked=mask is not None,
-    )
-
-
 def _sampled_rows(half: tuple[int, ...]) -> tuple[Array | slice, Array]:
     """The rows of a half spectrum to gather statistics from, and how many rows each stands for."""
     index = np.arange(half[0])
@@ -251,77 +167,6 @@ def _sampled_rows(half: tuple[int, ...]) -> tuple[Array | slice, Array]:
     drawn = ~low & (index % _ROW_STEP == 0)
     rows = np.flatnonzero(low | drawn)
     return rows, np.where(low, 1.0, np.count_nonzero(~low) / np.count_nonzero(drawn))[rows]
-
-
-def _read_psfs(psf: npt.ArrayLike, image_ndim: int, channel_axis: int | None) -> tuple[Array, ...]:
-    """One checked PSF, or one for each channel: then the PSF has as many axes as the image."""
-    if channel_axis is None or np.ndim(psf) != image_ndim or not -image_ndim <= channel_axis < image_ndim:
-        return (check_psf(psf).astype(np.float64),)
-    channels = np.moveaxis(np.asarray(psf), channel_axis, 0)
-    return tuple(check_psf(each, f"psf of channel {index}").astype(np.float64) for index, each in enumerate(channels))
-
-
-def _one_each(
-    psfs: tuple[Array, ...], shape: tuple[int, ...], channel_axis: int | None, planes: int
-) -> tuple[Array, ...]:
-    """The PSF of each plane, where each channel has its own."""
-    channels = shape[channel_axis or 0]
-    if len(psfs) != channels:
-        raise ValueError(f"psf must be one array or one for each of the {channels} channels, got {len(psfs)}")
-    return tuple(psf for psf in psfs for _ in range(planes // channels))
-
-
-def _spatial_axes(image_ndim: int, spatial_ndim: int, channel_axis: int | None) -> tuple[int, ...]:
-    axes = [axis for axis in range(image_ndim) if channel_axis is None or axis != channel_axis % max(image_ndim, 1)]
-    return tuple(axes[len(axes) - spatial_ndim :])
-
-
-def _complete(
-    planes: Array, psfs: tuple[Array, ...], otf: Array, torus: tuple[int, ...], missing: Array | None
-) -> tuple[Array, int]:
-    """Every plane on the torus, its unknown pixels estimated under its own spectrum: a page alone is as in a stack."""
-    guess = planes if missing is None else first_fill(planes, missing)
-    completed, most = [], 0
-    for index, plane in enumerate(guess):
-        which = index if len(psfs) > 1 else 0
-        fitted = fit_signal_spectrum(plane[None], psfs[which], periodic=torus == plane.shape)
-        expected = np.abs(otf[which]) ** 2 * fitted.power(torus) + fitted.noise_sigma**2
-        hole = None if missing is None else missing[index]
-        continued, steps = extend_unknown(plane, otf[which], 1 / expected, torus, mask=hole)
-        completed.append(continued)
-        most = max(most, steps)
-    return np.stack(completed), most
-
-
-def _weights_on_torus(weights: Array, hidden: Array | None, torus: tuple[int, ...], boundary: str) -> Array:
-    """Mean variance over variance where something was observed, 0 on hidden pixels and on a ring that nobody saw.
-
-    White noise of the mean variance is what the spectrum of the picture shows, so that the strength found there fits.
-    """
-    known = weights if hidden is None else np.where(hidden, 0, weights)
-    if not known.any():
-        raise ValueError("weights must leave at least one pixel that is not masked")
-    known = known * np.mean(1 / known[known > 0])
-    if boundary in ("unknown", "smooth"):
-        ring = [(0, 0)] + [(0, grid - size) for grid, size in zip(torus, known.shape[1:], strict=True)]
-        return np.pad(known, ring)
-    return extend_periodically(known, torus, boundary if boundary in BOUNDARIES else "wrap")
-
-
-def _smoothness(torus: tuple[int, ...]) -> Array:
-    """The precision under which the likeliest ring is the surface of least gradient energy."""
-    symbol: Array = np.asarray(sum(4 * np.sin(np.pi * frequency) ** 2 for frequency in frequency_grid(torus)))
-    return symbol + 1e-6  # the mean is free, but not the sum
-
-
-def _finisher(seen: Observation, from_planes: Callable[[Array], Array]) -> Callable[[Array], Array]:
-    def finish(restored: Array) -> Array:
-        image = from_planes(restored)
-        if seen.kept is not None:
-            image = np.where(seen.kept, seen.image, image)
-        return to_dtype(image, seen.dtype)
-
-    return finish
 
 
 def _seam_warning(problem: Problem) -> tuple[str, ...]:

@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from restoretk._arrays import Array
-from restoretk.restoration._frequency_domain import LinearFilter, open_problem
+from restoretk.restoration._frequency_domain import LinearFilter
+from restoretk.restoration._torus import open_problem
 
 
 def decide(

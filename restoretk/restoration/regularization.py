@@ -8,127 +8,20 @@ and each candidate then costs a few thousand operations, whatever the size of th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
 from restoretk._arrays import Array
+from restoretk.restoration._spectral_statistics import SpectralStatistics
 from restoretk.restoration.record import Criterion
 
 SELECTORS = ("gcv", "predictive_gcv", "discrepancy", "upre", "marginal_likelihood", "whiteness", "l_curve")
 NEED_NOISE = ("discrepancy", "upre")
 
-_CANDIDATES = 121  # over the whole range of s, then refined around the best one
-_EXACT_BINS = 1 << 14  # spectra up to this size are not binned
 _PILOT = 0.3  # of the textbook choice: weaker than it, so that the weights reach the frequencies in question
 _LEAST_PIXELS = 4096
 _LEAST_REGULARISED = 0.01  # share of the bins
 _LEAST_CURVATURE = 0.05  # of a corner of the L-curve; less is a bend
-
-
-@dataclass(frozen=True)
-class SpectralStatistics:
-    """Sums over all bins of the full spectrum that share one ratio s = |H|^2 / |P|^2; bins with |P| = 0 are left out.
-
-    Attributes
-    ----------
-    ratio : ndarray of shape (K,)
-        s of each class, ascending.
-    count : ndarray of shape (K,)
-        Number of bins of the full spectrum, times the number of planes.
-    power, squared_power : ndarray of shape (K,)
-        Sum of |G|^2 / N and of its square.
-    count_per_penalty, power_per_penalty : ndarray of shape (K,)
-        Sums of 1 / |P|^2 and of |G|^2 / (N |P|^2).
-    free : float
-        Number of bins with |P| = 0, times the number of planes: passed unregularised.
-    pixels : float
-        Number of observed values: those to which the noise power refers.
-    """
-
-    ratio: Array
-    count: Array
-    power: Array
-    squared_power: Array
-    count_per_penalty: Array
-    power_per_penalty: Array
-    free: float
-    pixels: float
-
-    def candidates(self) -> Array:
-        """Logarithmically spaced lambdas that cover everything from no regularization to nothing but."""
-        ratio = self.ratio[self.ratio > 0]
-        if ratio.size == 0:
-            return np.array([1.0])
-        low, high = max(float(ratio[0]), float(ratio[-1]) * 1e-18) * 1e-2, float(ratio[-1]) * 1e2
-        return np.geomspace(low, high, _CANDIDATES)
-
-    def residual_power(self, candidates: Array) -> Array:
-        """||g - h * f(lambda)||^2, shape of the candidates."""
-        return _misfit(self, candidates) ** 2 @ self.power
-
-    def degrees_of_freedom(self, candidates: Array) -> Array:
-        """The trace of A, shape of the candidates."""
-        return self.free + (1 - _misfit(self, candidates)) @ self.count
-
-
-def _misfit(statistics: SpectralStatistics, candidates: Array) -> Array:
-    """1 - A = lambda / (s + lambda), shape (candidates, K)."""
-    column = np.asarray(candidates, np.float64)[..., None]
-    return column / (statistics.ratio + column)
-
-
-def gather_statistics(
-    otf_power: Array,
-    operator_power: Array,
-    powers: list[Array],
-    weights: Array,
-    pixels: float,
-    *,
-    fourth_moment: bool = True,
-) -> SpectralStatistics:
-    """The sums of `SpectralStatistics` over half spectra.
-
-    Parameters
-    ----------
-    otf_power, operator_power : ndarray, half spectrum
-        |H|^2 and |P|^2.
-    powers : list of ndarray, half spectra
-        |G|^2 / N of each plane.
-    weights : ndarray
-        How often each bin counts in the full spectrum; broadcasts with the half spectrum.
-    pixels : float
-        Number of observed values in all planes.
-    fourth_moment : bool
-        Whether to gather the squares of the powers, which only the rule ``whiteness`` needs; else they are zero.
-    """
-    shape = otf_power.shape
-    weight = np.broadcast_to(weights, shape)
-    penalty = np.broadcast_to(operator_power, shape)
-    held = penalty > 0
-    free = float(weight[~held].sum()) * len(powers)
-    penalty, weight = penalty[held], weight[held]
-    ratio = otf_power[held] / penalty
-    count = weight * float(len(powers))
-    power = weight * sum(plane[held] for plane in powers)
-    inverse = 1 / penalty
-    sums: list[Array] = [count, power, count * inverse, power * inverse]
-    if fourth_moment:
-        sums.append(weight * sum(plane[held] ** 2 for plane in powers))
-    if ratio.size > _EXACT_BINS:
-        # The exponent and the top 8 bits of the mantissa of a float32 are a logarithm to 1/256 octave, for free.
-        keys = ratio.astype(np.float32).view(np.int32) >> 15
-        keys -= keys.min()
-        binned = [np.bincount(keys, weights=values) for values in (*sums, count * ratio)]
-        used = binned[0] > 0
-        *sums, ratios = (values[used] for values in binned)
-        ratio = ratios / sums[0]  # the mean ratio of the class: binning then errs only to second order
-    order = np.argsort(ratio)
-    count, power, count_per_penalty, power_per_penalty, *rest = (values[order] for values in sums)
-    squared = rest[0] if rest else np.zeros_like(power)
-    return SpectralStatistics(
-        ratio[order], count, power, squared, count_per_penalty, power_per_penalty, free=free, pixels=pixels
-    )
 
 
 def choose(statistics: SpectralStatistics, selector: str, noise_sigma: float | None = None) -> Criterion:
@@ -236,7 +129,7 @@ def disagreement(criteria: Mapping[str, Criterion], statistics: SpectralStatisti
 
 
 def _log_gcv(statistics: SpectralStatistics, candidates: Array) -> Array:
-    misfit = _misfit(statistics, candidates)
+    misfit = statistics.misfit(candidates)
     residual = misfit**2 @ statistics.power
     return np.log(np.maximum(residual, np.finfo(float).tiny)) - 2 * np.log(misfit @ statistics.count)
 
@@ -245,14 +138,14 @@ def _gcv(statistics: SpectralStatistics) -> Criterion:
     """Generalised cross-validation with every frequency weighted by the squared gain of a pilot filter."""
     textbook = choose(statistics, "predictive_gcv")
     pilot = np.array([textbook.regularization])
-    misfit = _misfit(statistics, pilot)
+    misfit = statistics.misfit(pilot)
     # Wahba's estimate of sigma^2: the residual over its degrees of freedom at the textbook's choice.
     variance = float((misfit**2 @ statistics.power / np.maximum(misfit @ statistics.count, 1e-300))[0])
     # |H|^2 / (|H|^2 + lambda_0 |P|^2)^2 = s / (s + lambda_0)^2 / |P|^2
     gain = statistics.ratio / (statistics.ratio + _PILOT * pilot[0]) ** 2
 
     def risk(tried: Array) -> Array:
-        misfit = _misfit(statistics, tried)
+        misfit = statistics.misfit(tried)
         freedom = (1 - misfit) @ (gain * statistics.count_per_penalty)
         return misfit**2 @ (gain * statistics.power_per_penalty) + 2 * variance * freedom
 
@@ -261,14 +154,14 @@ def _gcv(statistics: SpectralStatistics) -> Criterion:
 
 def _negative_log_likelihood(statistics: SpectralStatistics, candidates: Array) -> Array:
     """White noise plus a signal of spectrum proportional to 1 / |P|^2, the common variance profiled out."""
-    misfit = _misfit(statistics, candidates)  # 1 / V with V = 1 + s / lambda
+    misfit = statistics.misfit(candidates)  # 1 / V with V = 1 + s / lambda
     total = float(statistics.count.sum())
     mean = np.maximum(misfit @ statistics.power, np.finfo(float).tiny) / total
     return -np.log(np.maximum(misfit, np.finfo(float).tiny)) @ statistics.count / total + np.log(mean)
 
 
 def _log_whiteness(statistics: SpectralStatistics, candidates: Array) -> Array:
-    misfit = _misfit(statistics, candidates)
+    misfit = statistics.misfit(candidates)
     fourth, second = misfit**4 @ statistics.squared_power, misfit**2 @ statistics.power
     tiny = np.finfo(float).tiny
     return np.log(np.maximum(fourth, tiny)) - 2 * np.log(np.maximum(second, tiny))
@@ -331,7 +224,7 @@ def _l_curve(statistics: SpectralStatistics) -> Criterion:
     A picture that the blur left invertible has no corner at all: its residual starts at zero.
     """
     candidates = statistics.candidates()
-    misfit = _misfit(statistics, candidates)
+    misfit = statistics.misfit(candidates)
     # A few bins next to the zeros of H bend the curve where all the others are still unregularised: no corner of the picture.
     reached = np.where(statistics.ratio > 1e-12 * statistics.ratio[-1], statistics.count, 0)
     begun = int(np.argmax(misfit @ reached > _LEAST_REGULARISED * reached.sum()))

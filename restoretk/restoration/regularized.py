@@ -7,7 +7,8 @@ import numpy.typing as npt
 
 from restoretk._arrays import Array
 from restoretk.restoration import regularization as rules
-from restoretk.restoration._frequency_domain import LinearFilter, Problem, open_problem
+from restoretk.restoration._frequency_domain import ON_THE_FRAME, LinearFilter, Problem
+from restoretk.restoration._torus import open_problem
 from restoretk.restoration.operators import operator_power
 from restoretk.restoration.record import Criterion
 
@@ -82,7 +83,7 @@ def _evaluate(
     criteria = {name: rules.choose(statistics, name, sigma) for name in wanted}
     if guarded and "gcv" in criteria:
         # A fit of the noise level is a small part of the work with a ring, and most of it without one.
-        level = problem.noise_sigma if problem.boundary not in ("wrap", "taper") else None
+        level = problem.noise_sigma if problem.boundary not in ON_THE_FRAME else None
         criteria["gcv"], _ = rules.guarded_gcv(statistics, level)
     return criteria, sigma
 

@@ -7,7 +7,8 @@ import numpy.typing as npt
 
 from restoretk._arrays import Array, check_finite
 from restoretk.convolution.fourier import psf_to_otf
-from restoretk.restoration._frequency_domain import LinearFilter, Problem, open_problem
+from restoretk.restoration._frequency_domain import LinearFilter, Problem
+from restoretk.restoration._torus import open_problem
 from restoretk.restoration.operators import operator_power
 from restoretk.restoration.regularization import choose, guarded_gcv
 

@@ -10,8 +10,9 @@ from restoretk.convolution.fourier import forward_transform, half_spectrum_weigh
 from restoretk.noise import jpeg
 from restoretk.psf import disk_psf
 from restoretk.restoration import restore
+from restoretk.restoration._spectral_statistics import SpectralStatistics, gather_statistics
 from restoretk.restoration.operators import operator_power
-from restoretk.restoration.regularization import NEED_NOISE, SELECTORS, SpectralStatistics, choose, gather_statistics
+from restoretk.restoration.regularization import NEED_NOISE, SELECTORS, choose
 from restoretk.restoration.regularized import regularized_filter
 
 SIGMA = 0.01
@@ -48,7 +49,7 @@ def test_binning_moves_no_choice_by_more_than_1e_4(
     psf = disk_psf(4)
     image = convolve(camera, psf, boundary="wrap") + SIGMA * rng.standard_normal(camera.shape)
     binned = _statistics(image, psf)
-    monkeypatch.setattr("restoretk.restoration.regularization._EXACT_BINS", 10**9)
+    monkeypatch.setattr("restoretk.restoration._spectral_statistics._EXACT_BINS", 10**9)
     exact = _statistics(image, psf)
     assert len(binned.ratio) < 20_000 < len(exact.ratio)
     for selector in ("gcv", "discrepancy", "upre", "marginal_likelihood"):

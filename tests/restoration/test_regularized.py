@@ -11,7 +11,7 @@ from restoretk._arrays import Array
 from restoretk.convolution.blur import convolve
 from restoretk.psf import box_psf, disk_psf, gaussian_psf, motion_psf
 from restoretk.restoration import regularized_filter, restore
-from restoretk.restoration._frequency_domain import open_problem
+from restoretk.restoration._torus import open_problem
 from restoretk.restoration.operators import operator_power
 
 DATA = Path(__file__).resolve().parents[2] / "data"
