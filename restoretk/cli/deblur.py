@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from restoretk._arrays import Array
     from restoretk.restoration import Restoration
 
+# The coefficients of the fitted spectrum say nothing at a glance; --json has them.
+_ONLY_IN_JSON = ("amplitude", "exponent", "corner", "cos2", "sin2", "cos4", "sin4", "noise_sigma")
+
 
 @click.command()
 @photo_argument
@@ -131,6 +134,8 @@ def _what_was_chosen(restoration: Restoration) -> str:
     chosen = [
         f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}"
         for key, value in restoration.parameters.items()
+        if key not in _ONLY_IN_JSON
     ]
-    sigma = "none needed" if restoration.noise_sigma is None else f"{restoration.noise_sigma:.4g}"
-    return f"{restoration.method}: {', '.join(chosen)}; noise sigma {sigma}"
+    if restoration.noise_sigma is not None:
+        chosen.append(f"noise_sigma={restoration.noise_sigma:.4g}")
+    return f"{restoration.method}: {', '.join(chosen)}"
