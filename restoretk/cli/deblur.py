@@ -89,7 +89,8 @@ def deblur(
         if key in options and given is click.core.ParameterSource.COMMANDLINE:
             raise click.UsageError(f"--{key} {value} and --method {method_spec} both say the {key}: give it once")
     boundary = str(options.pop("boundary", boundary))
-    source = image_files.read_image(photo)
+    # A mask of any kind may be there for the NaN of the file; those it does not cover are refused by the method.
+    source = image_files.read_image(photo, allow_nan=mask_spec is not None)
     mask_file = None if mask_spec is None else file_of(mask_spec)
     check_output(output, source, dtype, force, inputs=(file_of(psf_spec), mask_file))
     if mask_spec is not None:

@@ -73,7 +73,8 @@ def recoverability(
     psf : array_like of D axes
         The point spread function: non-negative, sum 1, origin at ``psf.shape // 2``.
     transfer : array_like of complex, shape (*torus[:-1], torus[-1] // 2 + 1)
-        The transfer function T of the filter on the half spectrum of ``torus`` (``Restoration.transfer``).
+        The transfer function T of the filter on the half spectrum of ``torus``: ``Restoration.transfer[0]``, or
+        ``transfer[c]`` where each channel had its own PSF.
     torus : sequence of D int
         The grid that the filter works on: the frame for ``wrap``, larger otherwise (``Restoration.torus``).
     noise_sigma : float or None
@@ -147,7 +148,7 @@ def restored_sigma(
     Parameters
     ----------
     transfer : array_like of complex, shape (*torus[:-1], torus[-1] // 2 + 1)
-        The transfer function of the filter on the half spectrum of ``torus``.
+        The transfer function of the filter on the half spectrum of ``torus``: ``Restoration.transfer[0]``.
     torus : sequence of D int
         The grid that the filter works on.
     frame : sequence of D int

@@ -16,7 +16,7 @@ from restoretk.image_files.tiff import decode_tiff
 _READABLE = "PNG, JPEG, TIFF, WebP, BMP or NPY"
 
 
-def read_image(path: str | Path) -> ImageFile:
+def read_image(path: str | Path, *, allow_nan: bool = False) -> ImageFile:
     """The picture in a file as floats, upright, with what is needed to write it back.
 
     PNG (8-bit, and 16-bit grey), JPEG, TIFF (integers, floats, several pages as a stack), WebP, BMP and NPY. A 16-bit
@@ -26,6 +26,8 @@ def read_image(path: str | Path) -> ImageFile:
     ----------
     path : str or Path
         A regular file on this machine; never a URL.
+    allow_nan : bool
+        Keep NaN and infinite values of a float file, all as NaN: the caller masks them.
 
     Raises
     ------
@@ -34,7 +36,7 @@ def read_image(path: str | Path) -> ImageFile:
     OSError
         If the file cannot be opened.
     TypeError, ValueError
-        If a float or NPY file holds NaN, infinite, boolean or complex values.
+        If a float or NPY file holds boolean or complex values, or NaN or infinite ones that are not allowed.
 
     Examples
     --------
@@ -56,7 +58,7 @@ def read_image(path: str | Path) -> ImageFile:
     except Exception as error:  # the decode boundary: a broken file may raise anything at all in a decoder
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ImageFileError(f"{path} cannot be decoded as {format_}: {reason}") from error
-    return _record(decoded, path, format_)
+    return _record(decoded, path, format_, allow_nan=allow_nan)
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -183,7 +185,7 @@ def _left_behind(picture: Any, format_: str) -> tuple[str, ...]:
     return tuple(name for name, there in seen.items() if there)
 
 
-def _record(decoded: Decoded, path: Path, format_: str) -> ImageFile:
+def _record(decoded: Decoded, path: Path, format_: str, *, allow_nan: bool) -> ImageFile:
     """Turn the picture upright, take alpha off, and pass the pixels through the numerical door."""
     pixels, axes, alpha = decoded.pixels, decoded.axes, None
     if axes is not None:
@@ -194,7 +196,12 @@ def _record(decoded: Decoded, path: Path, format_: str) -> ImageFile:
         pixels = pixels.take(range(pixels.shape[samples] - 1), axis=samples)
         if pixels.shape[samples] == 1:
             pixels, axes = pixels.squeeze(samples), axes.replace("S", "")
-    image, dtype = as_float_image(pixels, str(path))
+    holes = ~np.isfinite(pixels) if allow_nan and pixels.dtype.kind == "f" else None
+    if holes is not None and holes.any():
+        filled, dtype = as_float_image(np.where(holes, np.zeros((), pixels.dtype), pixels), str(path))
+        image = np.where(holes, np.asarray(np.nan, filled.dtype), filled)
+    else:
+        image, dtype = as_float_image(pixels, str(path))
     if dtype.kind in "iu" and dtype.itemsize == 8 and (to_dtype(image, dtype) != pixels).any():
         raise ImageFileError(
             f"{path} holds 64-bit integers too large for floats: save it as floats or narrower integers"

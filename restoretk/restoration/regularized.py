@@ -33,13 +33,13 @@ def decide(
     wanted = [regularization] if isinstance(regularization, str) else []
     if every_criterion:
         wanted += [name for name in rules.SELECTORS if name not in wanted]
-    criteria, sigma = _evaluate(
+    criteria, sigma, doubt = _evaluate(
         problem, penalty, wanted, noise_sigma, guarded=isinstance(operator, str) and operator == "laplacian"
     )
     chosen = criteria[regularization].regularization if isinstance(regularization, str) else float(regularization)
     parameters: dict[str, float | str] = {
         "regularization": chosen,
-        "chosen_by": regularization if isinstance(regularization, str) else "given",
+        "chosen_by": _chosen_by(regularization, doubt),
         "operator": operator if isinstance(operator, str) else "array",
     }
     transfer = problem.quotient(chosen * penalty)
@@ -69,23 +69,30 @@ def _check_choice(regularization: float | str, noise_sigma: float | str) -> None
 
 def _evaluate(
     problem: Problem, penalty: Array, wanted: list[str], noise_sigma: float | str, *, guarded: bool
-) -> tuple[dict[str, Criterion], float | None]:
-    """The wanted rules from one pass over the spectrum, and the noise level where one was needed or given.
+) -> tuple[dict[str, Criterion], float | None, str]:
+    """The wanted rules from one pass over the spectrum, the noise level where one was needed or given, and doubt of gcv.
 
     ``guarded``: gcv is watched over by the other rules, which is known to work for the Laplacian only.
     """
     sigma = None if isinstance(noise_sigma, str) else float(noise_sigma)
     if not wanted:
-        return {}, sigma
+        return {}, sigma, ""
     if sigma is None and any(name in rules.NEED_NOISE for name in wanted):
         sigma = problem.noise_sigma
     statistics = problem.statistics(penalty, fourth_moment="whiteness" in wanted)
-    criteria = {name: rules.choose(statistics, name, sigma) for name in wanted}
+    criteria, doubt = {name: rules.choose(statistics, name, sigma) for name in wanted}, ""
     if guarded and "gcv" in criteria:
         # A fit of the noise level is a small part of the work with a ring, and most of it without one.
         level = problem.noise_sigma if problem.boundary not in ON_THE_FRAME else None
-        criteria["gcv"], _ = rules.guarded_gcv(statistics, level)
-    return criteria, sigma
+        criteria["gcv"], doubt = rules.guarded_gcv(statistics, level)
+    return criteria, sigma, doubt
+
+
+def _chosen_by(regularization: float | str, doubt: str) -> str:
+    """The rule whose value was used: not gcv where another stood in for it."""
+    if not isinstance(regularization, str):
+        return "given"
+    return "marginal_likelihood" if regularization == "gcv" and doubt else regularization
 
 
 def regularized_filter(

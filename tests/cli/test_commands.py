@@ -365,3 +365,14 @@ def test_deblur_takes_a_mask_by_name_and_from_a_file(tmp_path: Path) -> None:
     )
     assert wrong.returncode == 1
     assert "mask must be a boolean array or nan or saturated" in wrong.stderr
+
+
+def test_nan_in_a_file_is_masked_where_the_user_says_so_and_refused_elsewhere(tmp_path: Path) -> None:
+    pixels = (iio.imread(DATA / "camera.png")[60:160, 200:340] / 255).astype(np.float32)
+    pixels[50:53, 30:40] = np.nan
+    tifffile.imwrite(tmp_path / "holes.tif", pixels)
+    command = ["deblur", tmp_path / "holes.tif", "--psf", "disk:radius=2", "-o", tmp_path / "out.tif"]
+    assert "30 NaN" in run(*command).stderr
+    assert "30 NaN" in run(*command, "--mask", "saturated").stderr
+    assert run(*command, "--mask", "nan").exit_code == 0
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "out.tif"), restore(pixels, disk_psf(2), mask="nan").image)

@@ -248,7 +248,7 @@ def chromium() -> Iterator[Any]:
     sync_api = pytest.importorskip("playwright.sync_api", reason="the browser test needs the Python package playwright")
     found = shutil.which("chromium")
     if found is None:
-        pytest.skip("the browser test needs chromium on the PATH")
+        pytest.skip("the browser test needs chromium on the PATH")  # .ci/run installs it: skipped only by hand
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
         yield browser

@@ -208,6 +208,7 @@ def test_a_jpeg_is_restored_carefully_and_says_so(camera: Array, rng: np.random.
     for method in ("wiener", "regularized_filter"):
         record = restore(frame, psf, method)
         assert any("the noise is probably not white" in warning for warning in record.warnings)
+        assert str(record.parameters["chosen_by"]).startswith("marginal_likelihood")
         assert ((record.image - scene) ** 2).mean() < 0.6 * ((frame - scene) ** 2).mean()
 
 
