@@ -14,11 +14,20 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 import scipy
 import scipy.fft
 
-from restoretk import __version__, regularized_filter, wiener
+from restoretk import __version__, degrade, regularized_filter, wiener
 from restoretk.psf import disk_psf
+
+
+def random_scene(side: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+    """A periodic random field with the spectrum of a photograph, power falling as 1 / f^2, between 0 and 1."""
+    frequency = np.hypot(scipy.fft.fftfreq(side)[:, None], scipy.fft.rfftfreq(side))
+    spectrum = scipy.fft.rfft2(rng.standard_normal((side, side))) / np.maximum(frequency, 1 / side)
+    field = scipy.fft.irfft2(spectrum, s=(side, side))
+    return np.asarray((field - field.min()) / np.ptp(field))
 
 
 def main() -> None:
@@ -28,9 +37,9 @@ def main() -> None:
     parser.add_argument("--dtype", choices=["float32", "float64"], default="float32")
     given = parser.parse_args()
     rng = np.random.default_rng(0)
-    scene = rng.standard_normal((given.side, given.side)).cumsum(0).cumsum(1)
-    image = (scene / np.abs(scene).max() + 0.01 * rng.standard_normal(scene.shape)).astype(given.dtype)
     psf = disk_psf(4)
+    scene = random_scene(given.side, rng)
+    image = degrade(scene, psf, noise="gaussian:sigma=0.01", boundary="wrap", rng=rng).astype(given.dtype)
     calls: dict[str, Callable[[], object]] = {
         "FFT pair": lambda: scipy.fft.irfft2(scipy.fft.rfft2(image), s=image.shape),
         "wiener, fixed": lambda: wiener(image, psf, noise_to_signal=0.01, boundary="wrap"),

@@ -131,7 +131,7 @@ def read_psfs(folder: Path) -> dict[str, Array]:
     }
     files = sorted(folder.glob("*.npy"))
     for path in (files[:1] + files[-1:])[: len(files)]:
-        kernel = np.load(path)
+        kernel = np.load(path, allow_pickle=False)
         psfs[path.stem] = kernel / kernel.sum()
     return psfs
 
@@ -161,7 +161,7 @@ def measure(case: Case) -> Result:
     torus = fast_shape([size + side for size, side in zip(frame.shape, psf.shape, strict=True)])
     otf = psf_to_otf(psf, torus)
     precision = 1 / (np.abs(otf) ** 2 * fitted.power(torus) + fitted.noise_sigma**2)
-    extended, pairs = extend_unknown(frame, otf, precision, torus)
+    extended, pairs = extend_unknown(frame, precision, torus)
     found = {"blurred": psnr(frame, truth), "oracle lambda": oracle(extended, otf, truth)}
     for name, restorer in RESTORERS.items():
         with warnings.catch_warnings():

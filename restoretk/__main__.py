@@ -1,8 +1,26 @@
-"""`python -m restoretk` is the command `restoretk`."""
+"""`python -m restoretk` is the command `restoretk`, and the command begins here."""
 
 from __future__ import annotations
 
-from restoretk.cli import main
+from restoretk._signals import Stopped, leave_at_once, leave_tidily, say_stopped
+
+
+def main() -> int:
+    """Run the command line; the exit code, where click does not end the program itself."""
+    leave_at_once()
+    from restoretk.cli import main as command
+
+    try:
+        leave_tidily()
+        command(prog_name="restoretk")
+    except Stopped as stopped:
+        leave_at_once()
+        say_stopped(stopped)
+        return stopped.exit_code
+    finally:
+        leave_at_once()  # Python tidies up for some milliseconds more
+    return 0
+
 
 if __name__ == "__main__":
-    main(prog_name="restoretk")
+    raise SystemExit(main())

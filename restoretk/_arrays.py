@@ -3,12 +3,29 @@
 The one rule for integers: an integer image is read as a fraction of the full range of its dtype (uint8 is divided by
 255, uint16 by 65535, int16 by 32767), so that a noise sigma of 0.01 means the same for uint8, uint16 and floats in
 [0, 1]. On the way back it is multiplied by the same number, rounded to the nearest integer and held inside the range of
-the dtype. Floats are never scaled, rounded or clipped.
+the dtype. Floats are never scaled, rounded or clipped; only what the dtype of the image cannot hold (above 65504 in
+float16, say) is held at its largest number, not turned into infinity.
+
+=====================  =============================================================================================
+dtype                  what happens
+=====================  =============================================================================================
+float32, float64       kept, worked on as they are; byte order and memory layout do not matter
+float16                worked on as float32, returned as float16
+8 and 16 bit integers  worked on as float32, returned as they were
+wider integers         worked on as float64, returned as they were
+longdouble             refused: no FFT keeps what it promises
+bool                   refused: it may be a mask, or a picture to be read as 0 and 1
+everything else        refused: complex, object, text, structured, dates; masked arrays, whose mask would be lost
+=====================  =============================================================================================
+
+Numbers of extreme size, whose squares float32 or float64 cannot hold, are worked on in another unit, a power of two:
+see `unit_of`. Results come in the native byte order and never share memory with an argument.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +34,74 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 Rng = np.random.Generator | int | None
 
+_COMFORTABLE = 30  # images whose largest number lies between 2^-30 and 2^30 are worked on as they are
+
+_HINTS = {
+    "b": ": astype(float) makes 0 and 1 of it",
+    "c": ": take its real part or its magnitude",
+    "O": ": the rows may differ in length, or hold None",
+}
+
+
+def as_array(values: npt.ArrayLike, name: str) -> Array:
+    """The values as an array of whatever they hold.
+
+    Raises
+    ------
+    TypeError
+        For masked arrays, in a list too.
+    ValueError
+        For nested lists of different lengths.
+    """
+    refuse_masked(values, name)
+    try:
+        return np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"{name} must be an array or nested lists of equal length: {error}") from error
+
+
+def as_real(values: npt.ArrayLike, name: str) -> Array:
+    """The values as an array of integers or floats of at most 64 bits in native byte order: a view where it can be.
+
+    Raises
+    ------
+    TypeError
+        For masked arrays (in a list too), bool, complex, longdouble, object, text, structured and date arrays.
+    ValueError
+        For nested lists of different lengths.
+    """
+    array = as_array(values, name)
+    dtype = array.dtype
+    if dtype.kind not in "iuf" or dtype.itemsize > 8:
+        hint = _HINTS.get(dtype.kind, "")
+        raise TypeError(f"{name} must hold integers or floats of at most 64 bits, got dtype {dtype}{hint}")
+    return array.astype(dtype.newbyteorder("="), copy=False)
+
+
+def as_finite(values: npt.ArrayLike, name: str, dtype: npt.DTypeLike = np.float64) -> Array:
+    """The values as finite floats of ``dtype``, where no scaling of integers is meant: kernels, weights, spectra.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `as_real`, and for NaN or infinite values and numbers that ``dtype`` cannot hold.
+    """
+    array = as_real(values, name)
+    check_finite(array, name)
+    with np.errstate(over="ignore"):
+        converted = array.astype(dtype, copy=False)
+    check_finite(converted, f"{name} as {np.dtype(dtype)}")
+    return converted
+
+
+def refuse_masked(values: object, name: str) -> None:
+    """Raise TypeError for a masked array, or a list of them: every conversion would lose the mask."""
+    parts = values if isinstance(values, Sequence) and not isinstance(values, str) else (values,)
+    if any(isinstance(part, np.ma.MaskedArray) for part in parts):
+        raise TypeError(
+            f"{name} is a masked array, whose mask would be lost: fill it, or pass the data and the mask apart"
+        )
+
 
 def as_float_image(image: npt.ArrayLike, name: str = "image") -> tuple[Array, np.dtype[Any]]:
     """The image as float32 or float64 (never written to), and the dtype to return the result in.
@@ -24,33 +109,41 @@ def as_float_image(image: npt.ArrayLike, name: str = "image") -> tuple[Array, np
     float32 and float64 keep their precision; float16 and integers of 8 and 16 bits are worked on as float32, wider
     integers as float64.
 
+    Warns
+    -----
+    UserWarning
+        For integers of 32 or 64 bits that would fit into 16: read as fractions of their full range, they are all but 0.
+
     Raises
     ------
     TypeError
-        For masked, boolean, complex, object and text arrays.
+        See `as_real`.
     ValueError
         For an empty array, or NaN or infinite values (with their number and the first position).
     """
-    if isinstance(image, np.ma.MaskedArray):
-        raise TypeError(
-            f"{name} is a masked array, whose mask would be lost: fill it, or pass the data and the mask apart"
-        )
-    array = np.asarray(image)
+    array = as_real(image, name)
     dtype = array.dtype
-    if dtype.kind not in "iuf" or dtype.itemsize > 8:
-        raise TypeError(f"{name} must hold integers or floats of at most 64 bits, got dtype {dtype}")
     if array.size == 0:
         raise ValueError(f"{name} must not be empty, got shape {array.shape}")
     if dtype.kind == "f":
         check_finite(array, name)
         return array.astype(np.float64 if dtype.itemsize == 8 else np.float32, copy=False), dtype
     working = np.float32 if dtype.itemsize <= 2 else np.float64
+    if dtype.itemsize > 2 and 0 < (highest := int(array.max())) <= np.iinfo(np.uint16).max:
+        warnings.warn(
+            f"{name} of dtype {dtype} holds integers up to {highest}, which are read as fractions of {np.iinfo(dtype).max}: "
+            f"for other units pass uint8, uint16 or floats",
+            stacklevel=3,
+        )
     return (array / np.asarray(np.iinfo(dtype).max, working)).astype(working, copy=False), dtype
 
 
 def to_dtype(result: Array, dtype: np.dtype[Any]) -> Array:
     """A float result in the dtype of the image it came from: integers scaled, rounded to nearest and held in range."""
     if dtype.kind == "f":
+        if dtype.itemsize < result.dtype.itemsize:
+            largest = np.finfo(dtype).max
+            result = np.clip(result, -largest, largest)
         return result.astype(dtype.newbyteorder("="), copy=False)
     info = np.iinfo(dtype)
     levels = np.clip(np.rint(result.astype(np.float64, copy=False) * info.max), info.min, info.max)
@@ -59,6 +152,39 @@ def to_dtype(result: Array, dtype: np.dtype[Any]) -> Array:
     integers = np.where(top, 0, levels).astype(dtype.newbyteorder("="))
     integers[top] = info.max
     return integers
+
+
+def unit_of(image: Array) -> int:
+    """The exponent e of the unit 2^e in which an image is worked on: 0 unless its numbers are of extreme size.
+
+    ``np.ldexp(image, -e)`` then lies in [-1, 1] and touches [1/2, 1) in magnitude. A power of two costs no bit: scaling
+    an image by one scales the result by it, exactly.
+    """
+    largest = max(abs(float(image.max())), abs(float(image.min())))
+    exponent = int(np.frexp(largest)[1])
+    return 0 if largest == 0 or abs(exponent) <= _COMFORTABLE else exponent
+
+
+def plain_number(value: float, unit: int) -> float:
+    """A number in units of 2^unit as a plain one, held at the largest and smallest that there are."""
+    largest = float(np.finfo(np.float64).max)
+    with np.errstate(over="ignore", under="ignore"):
+        return float(np.clip(np.ldexp(value, unit), -largest, largest))
+
+
+def in_unit(image: Array, unit: int) -> Array:
+    """The image in units of 2^unit."""
+    return np.ldexp(image, -unit) if unit else image
+
+
+def from_unit(result: Array, unit: int) -> Array:
+    """A result in units of 2^unit in plain numbers, held at the largest that its dtype can hold."""
+    if not unit:
+        return result
+    with np.errstate(over="ignore"):
+        plain = np.ldexp(result, unit)
+    largest = np.finfo(plain.dtype).max
+    return np.clip(plain, -largest, largest, out=plain)
 
 
 def check_finite(array: Array, name: str) -> None:

@@ -24,6 +24,13 @@ _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _NUMBERS = re.compile(rf"{_NUMBER}(?:x{_NUMBER})*")
 
 
+class OptionError(ValueError):
+    """An option with a value that is wrong for all data: a name that is not among the choices, a number out of range.
+
+    A ValueError like all others; the command line tells a wrong call (exit code 2) from wrong data (1) by it.
+    """
+
+
 def parse_spec(spec: str) -> tuple[str, dict[str, Value]]:
     """The name and the options of a spec.
 
@@ -140,13 +147,13 @@ def bind(
 
 
 def check_choice(given: str, choices: Iterable[str], kind: str) -> None:
-    """Raise ValueError with what was given, the nearest choice and all choices, unless it is one of them."""
+    """Raise OptionError with what was given, the nearest choice and all choices, unless it is one of them."""
     known = list(choices)
     if given in known:
         return
     near = difflib.get_close_matches(given, known, 1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
-    raise ValueError(f"{kind} must be one of {', '.join(known) or '(none)'}; got {given!r}{hint}")
+    raise OptionError(f"{kind} must be one of {', '.join(known) or '(none)'}; got {given!r}{hint}")
 
 
 def _spelled(parameter: str) -> str:

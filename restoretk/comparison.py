@@ -3,53 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from restoretk._arrays import Array, as_float_image, looks_like_colour
+from restoretk.bridge import Bridge, bridge_meanings
 from restoretk.catalogue import make_method
 from restoretk.degradation import degrade
 from restoretk.metrics import isnr, psnr, ssim
+from restoretk.noise import make_photograph_noise
+from restoretk.panel import Panel
 from restoretk.psf import check_psf
 from restoretk.restoration import METHODS, Restoration, restore
 from restoretk.restoration._frequency_domain import LinearFilter, Problem
 from restoretk.restoration._torus import open_problem
-from restoretk.upsampling import KERNELS, downsample, upsample
+from restoretk.tone_curve import AS_GIVEN, WorkingSpace
+from restoretk.upsampling import downsample, upsample
+from restoretk.upsampling.kernels import kernels_for
 
 LANDWEBER_STEPS = (1, 10, 100, 1000)
 _LANDWEBER_TAU = 1.0  # converges for 0 < tau < 2 / max|H|^2, and max|H| = 1 for a PSF of sum 1
 
 
 @dataclass(frozen=True)
-class Panel:
-    """One picture of a comparison with its numbers.
-
-    Attributes
-    ----------
-    name : str
-        A short label.
-    image : ndarray of shape (M, N) or (M, N, C)
-    parameters : mapping
-        What was given and what was chosen.
-    metrics : mapping of str to float
-        ``psnr`` and ``isnr`` in dB and ``ssim`` against the original, where there is one; ``residual``, the root mean
-        square of g - h * f, where the picture claims to be the scene; on unclipped values, data range 1.
-    warnings : tuple of str
-    """
-
-    name: str
-    image: Array
-    parameters: Mapping[str, float | str] = field(default_factory=dict)
-    metrics: Mapping[str, float] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Comparison:
     """A picture, what the camera saw, every restoration, and the same picture under both meanings of "deconvolution".
+
+    All pictures are as a file would hold them: in the code values of the picture that was given.
 
     Attributes
     ----------
@@ -70,6 +53,10 @@ class Comparison:
         The decimated picture upsampled by each kernel.
     decimated : ndarray
     factor : int
+    bridge : Bridge or None
+        Both meanings on the decimated picture, with noise; None for a picture too small for it.
+    working_space : WorkingSpace
+        In which the picture was blurred and restored; enlarged it was in its code values.
     """
 
     title: str
@@ -85,34 +72,26 @@ class Comparison:
     upsampled: tuple[Panel, ...]
     decimated: Array
     factor: int
+    bridge: Bridge | None = None
+    working_space: WorkingSpace = AS_GIVEN
 
     def as_dict(self) -> dict[str, Any]:
         """The numbers without the pictures, as plain types for strict JSON: None for a number that is not finite.
 
         Only metrics can be infinite: the PSNR and ISNR of a picture that equals the original.
         """
-
-        def panels(many: Sequence[Panel]) -> list[dict[str, Any]]:
-            return [
-                {
-                    "name": p.name,
-                    "parameters": dict(p.parameters),
-                    "metrics": {key: value if np.isfinite(value) else None for key, value in p.metrics.items()},
-                    "warnings": list(p.warnings),
-                }
-                for p in many
-            ]
-
         return {
             "title": self.title,
             "psf": {"name": self.psf_name, "shape": list(self.psf.shape)},
             "noise": self.noise_name,
             "frame": list(self.observed.image.shape),
             "has_original": self.original is not None,
-            "observed": panels([self.observed])[0],
-            "restorations": panels(self.restorations),
-            "meanings": panels(self.meanings),
-            "upsampling": {"factor": self.factor, "kernels": panels(self.upsampled)},
+            **self.working_space.as_dict(),
+            "observed": self.observed.as_dict(),
+            "restorations": [panel.as_dict() for panel in self.restorations],
+            "meanings": [panel.as_dict() for panel in self.meanings],
+            "upsampling": {"factor": self.factor, "kernels": [panel.as_dict() for panel in self.upsampled]},
+            "bridge": None if self.bridge is None else self.bridge.as_dict(),
         }
 
 
@@ -129,6 +108,7 @@ def compare(
     factor: int = 2,
     title: str = "picture",
     psf_name: str = "array",
+    working_space: WorkingSpace = AS_GIVEN,
 ) -> Comparison:
     """Degrade a picture, restore it by every method, upsample it by every kernel, and join the two meanings by Landweber.
 
@@ -148,11 +128,13 @@ def compare(
     seed : int
         Of the noise.
     methods, kernels : sequence of str or None
-        In the grammar; None takes all of METHODS and KERNELS.
+        In the grammar; None takes all of METHODS, and of KERNELS those for this factor.
     factor : int
         By which the picture is decimated and upsampled again.
     title, psf_name : str
         Labels.
+    working_space : WorkingSpace
+        How the values of the image become the light that is blurred and restored, and back.
 
     Raises
     ------
@@ -170,11 +152,13 @@ def compare(
         )
     scene = scene if channel_axis is None else np.moveaxis(scene, channel_axis, -1)
     channels = None if channel_axis is None else -1
+    light = working_space.decode(scene, channels)
     if observed:
-        original, seen = None, scene
+        original, seen = None, light
     else:
-        original, seen = _photograph(scene, kernel, noise, channels, seed)
-    ruler = _Ruler(original, seen, channels)
+        window = _window(scene, kernel)
+        original, seen = scene[window], _photograph(light, kernel, noise, channels, seed, working_space)[window]
+    ruler = _Ruler(original, working_space.encode(seen, channels), channels, working_space)
 
     restorations = []
     for spec in METHODS if methods is None else methods:
@@ -182,8 +166,9 @@ def compare(
         restorations.append(ruler.restored(spec, restore(seen, kernel, name, channel_axis=channels, **options)))
     meanings, chosen = _two_meanings(seen, kernel, channels, ruler)
     levels = np.geomspace(1e-3, 1, 200)
-    source = seen if original is None else original
-    decimated, upsampled = _resample(source, factor, list(KERNELS) if kernels is None else list(kernels), channels)
+    source = scene if original is None else original
+    chosen_kernels = kernels_for(factor) if kernels is None else kernels
+    decimated, upsampled = _resample(source, factor, chosen_kernels, channels)
     return Comparison(
         title=title,
         psf_name=psf_name,
@@ -198,13 +183,13 @@ def compare(
         upsampled=tuple(upsampled),
         decimated=decimated,
         factor=factor,
+        bridge=bridge_meanings(source, factor=factor, channel_axis=channels, seed=seed),
+        working_space=working_space,
     )
 
 
-def _photograph(
-    scene: Array, psf: Array, noise: str | None, channel_axis: int | None, seed: int
-) -> tuple[Array, Array]:
-    """The scene and what a camera sees of it, both cut to the pixels that do not depend on the boundary."""
+def _window(scene: Array, psf: Array) -> tuple[slice, ...]:
+    """The pixels that do not depend on what lies beyond the picture."""
     low = [side - 1 - side // 2 for side in psf.shape]
     high = [side // 2 for side in psf.shape]
     window = tuple(slice(a, size - b) for a, b, size in zip(low, high, scene.shape, strict=False))
@@ -214,17 +199,34 @@ def _photograph(
             f"image of shape {scene.shape} is too small for a psf of shape {psf.shape}: "
             f"a frame of {cut.shape} would be left, less than the psf or 16 pixels on a side"
         )
-    seen = degrade(scene, psf, noise=noise, channel_axis=channel_axis, rng=seed)
-    return cut, seen[window]
+    return window
+
+
+def _photograph(
+    light: Array, psf: Array, noise: str | None, channel_axis: int | None, seed: int, space: WorkingSpace
+) -> Array:
+    """What a camera sees of the scene."""
+    added = (
+        None
+        if noise is None
+        else make_photograph_noise(
+            noise,
+            encode=lambda image: space.encode(image, channel_axis),
+            decode=lambda image: space.decode(image, channel_axis),
+            channel_axis=channel_axis,
+        )
+    )
+    return degrade(light, psf, noise=added, channel_axis=channel_axis, rng=seed)
 
 
 @dataclass(frozen=True)
 class _Ruler:
-    """Measures pictures against the original, where there is one."""
+    """Turns results into pictures as a file holds them, and measures those against the original, where there is one."""
 
     original: Array | None
     observed: Array
     channel_axis: int | None
+    working_space: WorkingSpace
 
     def panel(
         self,
@@ -235,13 +237,19 @@ class _Ruler:
         warnings: tuple[str, ...] = (),
     ) -> Panel:
         metrics: dict[str, float] = {}
+        image = self.working_space.encode(image, self.channel_axis)
         if self.original is not None:
-            metrics["psnr"] = psnr(self.original, image, data_range=1.0)
-            metrics["ssim"] = ssim(self.original, image, data_range=1.0, channel_axis=self.channel_axis)
-            metrics["isnr"] = isnr(self.original, self.observed, image)
+            written, observed = self._written(image), self._written(self.observed)
+            metrics["psnr"] = psnr(self.original, written, data_range=1.0)
+            metrics["ssim"] = ssim(self.original, written, data_range=1.0, channel_axis=self.channel_axis)
+            metrics["isnr"] = isnr(self.original, observed, written)
         if residual is not None:
             metrics["residual"] = residual
         return Panel(name, image, parameters or {}, metrics, warnings)
+
+    def _written(self, image: Array) -> Array:
+        """Held in [0, 1] where it was encoded: a little light below none is a great number of codes that no file holds."""
+        return np.clip(image, 0, 1) if self.working_space.curves else image
 
     def restored(self, name: str, restoration: Restoration) -> Panel:
         parameters = dict(restoration.parameters)

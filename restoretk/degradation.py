@@ -10,7 +10,7 @@ import numpy.typing as npt
 from restoretk._arrays import Array, Rng, as_float_image, to_dtype
 from restoretk.convolution.blur import convolve
 from restoretk.noise import Noise, make_noise
-from restoretk.psf import check_psf
+from restoretk.psf import psfs_for
 
 
 def degrade(
@@ -30,8 +30,9 @@ def degrade(
         The scene f. The number of axes of the PSF says how many trailing axes are spatial; axes before them are a
         stack.
     psf : array_like
-        The point spread function h: non-negative, sum 1, origin at ``psf.shape // 2``, no larger than the image. A
-        spec such as ``"motion:length=15"`` becomes an array by `restoretk.catalogue.make_psf`.
+        The point spread function h: non-negative, sum 1, origin at ``psf.shape // 2``, no larger than the image. With as
+        many axes as the image it holds one for each channel along ``channel_axis``. A spec such as
+        ``"motion:length=15"`` becomes an array by `restoretk.catalogue.make_psf`.
     noise : str, callable, sequence of them, or None
         None adds no noise. A spec, ``"gaussian:sigma=0.01"``; a chain of them,
         ``"poisson:peak=500+jpeg:quality=90"``, or a sequence, each applied to the result of the one before; or a
@@ -77,12 +78,21 @@ def degrade(
     dtype('uint8')
     """
     working, dtype = as_float_image(image)
-    kernel = check_psf(psf)
+    psfs = psfs_for(psf, working.shape, channel_axis)
     disturb = None if noise is None else make_noise(noise, channel_axis=channel_axis)
-    observed = convolve(working, kernel, boundary=boundary, channel_axis=channel_axis)
+    observed = _blurred(working, psfs, boundary, channel_axis)
     if disturb is not None:
         blurred, observed = observed, np.asarray(disturb(observed, np.random.default_rng(rng)))
         if observed.shape != blurred.shape:
             raise ValueError(f"noise must keep the shape {blurred.shape}, got {observed.shape}")
         observed = observed.astype(blurred.dtype, copy=False)
     return to_dtype(observed, dtype)
+
+
+def _blurred(image: Array, psfs: tuple[Array, ...], boundary: str, channel_axis: int | None) -> Array:
+    """The image convolved with its PSF, or each channel with its own."""
+    if channel_axis is None or len(psfs) == 1:
+        return convolve(image, psfs[0], boundary=boundary, channel_axis=channel_axis)
+    channels = zip(np.moveaxis(image, channel_axis, 0), psfs, strict=True)
+    blurred = np.stack([convolve(channel, psf, boundary=boundary) for channel, psf in channels])
+    return np.moveaxis(blurred, 0, channel_axis)

@@ -11,10 +11,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from restoretk._arrays import Array, as_float_image
+from restoretk._arrays import Array, as_float_image, in_unit, plain_number, unit_of
 
 # Wang's Gaussian window of sigma 1.5 as scikit-image cuts it: 3.5 sigma either way.
 SSIM_WINDOW = 11
+_DB_OF_UNIT = 20 * float(np.log10(2))  # of a picture twice as bright
 
 
 def mse(reference: npt.ArrayLike, image: npt.ArrayLike, *, border: int = 0, channel_axis: int | None = None) -> float:
@@ -32,7 +33,8 @@ def mse(reference: npt.ArrayLike, image: npt.ArrayLike, *, border: int = 0, chan
     Returns
     -------
     float
-        In squared units of the data range: 0 for equal images.
+        In squared units of the data range: 0 for equal images. Held at the largest float where the square of an error is
+        beyond it.
 
     Raises
     ------
@@ -44,8 +46,8 @@ def mse(reference: npt.ArrayLike, image: npt.ArrayLike, *, border: int = 0, chan
     >>> round(mse([0.0, 0.5, 1.0], [0.0, 0.5, 0.7]), 6)
     0.03
     """
-    first, second = _pair(reference, image, border, channel_axis)
-    return float(np.mean((first - second) ** 2))
+    error, unit = _mse_in_unit(reference, image, border, channel_axis)
+    return plain_number(error, 2 * unit)
 
 
 def psnr(
@@ -80,8 +82,8 @@ def psnr(
     24.771
     """
     _check_data_range(data_range, reference, image)
-    error = mse(reference, image, border=border, channel_axis=channel_axis)
-    return float("inf") if error == 0 else float(10 * np.log10(data_range**2 / error))
+    error, unit = _mse_in_unit(reference, image, border, channel_axis)
+    return float("inf") if error == 0 else float(20 * np.log10(data_range) - 10 * np.log10(error) - unit * _DB_OF_UNIT)
 
 
 def ssim(
@@ -124,7 +126,9 @@ def ssim(
     from skimage.metrics import structural_similarity  # a heavy import, for this one function
 
     _check_data_range(data_range, reference, image)
-    first, second = _pair(reference, image, border, channel_axis)
+    first, second, unit = _pair(reference, image, border, channel_axis)
+    # Pictures far brighter than white, or far darker: beyond 2^100 times the constants K1 and K2 settle everything.
+    white = float(np.clip(plain_number(data_range, -unit), 2.0**-100, 2.0**100))
     spatial = np.delete(first.shape, channel_axis) if channel_axis is not None else np.array(first.shape)
     if spatial.min() < SSIM_WINDOW:
         raise ValueError(
@@ -134,7 +138,7 @@ def ssim(
         structural_similarity(  # type: ignore[no-untyped-call]  # scikit-image ships no types
             first,
             second,
-            data_range=data_range,
+            data_range=white,
             channel_axis=channel_axis,
             gaussian_weights=True,
             sigma=1.5,
@@ -177,17 +181,31 @@ def isnr(
     >>> round(isnr([0.0, 1.0], [0.2, 0.8], [0.1, 0.9]), 3)
     6.021
     """
-    before = mse(reference, observed, border=border, channel_axis=channel_axis)
-    after = mse(reference, restored, border=border, channel_axis=channel_axis)
-    if before == after:
+    before, unit = _mse_in_unit(reference, observed, border, channel_axis)
+    after, unit_after = _mse_in_unit(reference, restored, border, channel_axis)
+    if (before, unit) == (after, unit_after) or before == after == 0:
         return 0.0
     if after == 0:
         return float("inf")
-    return float("-inf") if before == 0 else float(10 * np.log10(before / after))
+    if before == 0:
+        return float("-inf")
+    return float(10 * (np.log10(before) - np.log10(after)) + (unit - unit_after) * _DB_OF_UNIT)
 
 
-def _pair(reference: npt.ArrayLike, image: npt.ArrayLike, border: int, channel_axis: int | None) -> tuple[Array, Array]:
-    """Both images as float64, of one shape, without the border."""
+def _mse_in_unit(
+    reference: npt.ArrayLike, image: npt.ArrayLike, border: int, channel_axis: int | None
+) -> tuple[float, int]:
+    """The mean squared difference of images in units of 2^e, and e: 0 but for numbers whose squares no float can hold."""
+    first, second, unit = _pair(reference, image, border, channel_axis)
+    difference = first - second
+    finer = unit_of(difference)
+    return float(np.mean(in_unit(difference, finer) ** 2)), unit + finer
+
+
+def _pair(
+    reference: npt.ArrayLike, image: npt.ArrayLike, border: int, channel_axis: int | None
+) -> tuple[Array, Array, int]:
+    """Both images as float64, of one shape, without the border, in units of 2^e, and e."""
     first, second = (as_float_image(array, name)[0] for array, name in ((reference, "reference"), (image, "image")))
     if first.shape != second.shape:
         raise ValueError(f"reference and image must have the same shape, got {first.shape} and {second.shape}")
@@ -202,7 +220,9 @@ def _pair(reference: npt.ArrayLike, image: npt.ArrayLike, border: int, channel_a
     window = tuple(
         slice(None) if axis == channels else slice(border, side - border) for axis, side in enumerate(first.shape)
     )
-    return first[window].astype(np.float64), second[window].astype(np.float64)
+    first, second = (array[window].astype(np.float64) for array in (first, second))
+    unit = unit_of(np.array([np.abs(array).max() for array in (first, second)]))
+    return in_unit(first, unit), in_unit(second, unit), unit
 
 
 def _check_data_range(data_range: float, *images: npt.ArrayLike) -> None:

@@ -8,11 +8,11 @@ mkdir -p "$out"
 
 restoretk explain
 echo
-restoretk compare data/coffee.png --psf disk:radius=4 --noise gaussian:sigma=0.01 --force -o "$out/coffee.html"
+restoretk compare data/chelsea.png --psf disk:radius=4 --noise poisson:peak=5000 --force -o "$out/chelsea.html"
 restoretk deblur data/clock_motion.png --psf motion:length=36.5,angle=2 --force -o "$out/clock_restored.png"
 restoretk compare data/clock_motion.png --observed --psf motion:length=36.5,angle=2 --force -o "$out/clock.html"
 echo
 echo "Open in a browser:"
-echo "  $out/coffee.html  a photograph blurred by a disk with 1 % noise, restored and measured"
-echo "  $out/clock.html   a photograph that was really blurred by motion"
+echo "  $out/chelsea.html  a photograph blurred by a disk, with the noise of 5000 photons at white, restored and measured"
+echo "  $out/clock.html    a photograph that was really blurred by motion"
 echo "  $out/clock_restored.png"

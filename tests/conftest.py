@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from restoretk._arrays import Array
+
+# The same examples in every run, unless HYPOTHESIS_PROFILE=nightly asks for many new ones.
+settings.register_profile(
+    "ci", derandomize=True, deadline=None, max_examples=10, database=None, suppress_health_check=list(HealthCheck)
+)
+settings.register_profile("nightly", deadline=None, max_examples=2000, suppress_health_check=list(HealthCheck))
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 

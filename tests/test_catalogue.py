@@ -180,3 +180,55 @@ def test_a_kernel_spec_sets_its_parameters():
 def test_a_wrong_kernel_answers_with_the_choices(spec, message):
     with pytest.raises(ValueError, match=message):
         make_kernel(spec)
+
+
+# one PSF for each channel
+
+
+@pytest.fixture
+def colour_psfs(lopsided_psf):
+    return np.stack([lopsided_psf, 2 * lopsided_psf[::-1], 3 * np.roll(lopsided_psf, 1, axis=1)])
+
+
+@pytest.mark.parametrize("channel_axis", [0, 2])
+@pytest.mark.parametrize("place", [0, -1])
+@pytest.mark.parametrize("suffix", [".npy", ".tif"])
+def test_a_file_with_an_axis_of_the_channels_holds_one_psf_each(tmp_path, colour_psfs, suffix, place, channel_axis):
+    path, pixels = tmp_path / f"psfs{suffix}", np.moveaxis(colour_psfs, 0, place)
+    if suffix == ".npy":
+        np.save(path, pixels)
+    else:
+        kind = "minisblack" if place == 0 else "rgb"  # pages, and the colours of one page
+        tifffile.imwrite(path, np.ascontiguousarray(pixels), photometric=kind)
+    shape = (3, 45, 63) if channel_axis == 0 else (45, 63, 3)
+    psfs = np.moveaxis(make_psf(path, image_shape=shape, channel_axis=channel_axis), channel_axis, 0)
+    for index in range(3):
+        np.testing.assert_allclose(psfs[index], colour_psfs[index] / colour_psfs[index].sum(), rtol=1e-12)
+
+
+def test_a_psf_in_grey_colours_is_one_for_all_channels(tmp_path, lopsided_psf):
+    levels = np.rint(255 * lopsided_psf / lopsided_psf.max()).astype(np.uint8)
+    Image.fromarray(np.dstack([levels] * 3)).save(tmp_path / "psf.png")
+    psf = make_psf(tmp_path / "psf.png", image_shape=(45, 63, 3), channel_axis=2)
+    np.testing.assert_allclose(psf, levels / levels.sum(dtype=float), rtol=1e-6)
+
+
+def test_a_volume_for_a_stack_is_one_psf_whatever_its_sides(tmp_path, colour_psfs):
+    np.save(tmp_path / "psf.npy", colour_psfs)
+    whole = colour_psfs / colour_psfs.sum()
+    for shape, channel_axis in (((20, 45, 63), None), ((20, 45, 63, 3), 3), ((3, 20, 45, 63), 0)):
+        psf = make_psf(tmp_path / "psf.npy", image_shape=shape, channel_axis=channel_axis)
+        np.testing.assert_allclose(psf, whole, rtol=1e-12)
+
+
+def test_a_file_of_another_number_of_psfs_is_refused(tmp_path, colour_psfs, rng):
+    np.save(tmp_path / "psf.npy", colour_psfs[:2])
+    message = r"of shape \(2, 4, 7\) must have 2 axes, or hold one psf for each of the 3 channels of the picture"
+    with pytest.raises(ValueError, match=message):
+        make_psf(tmp_path / "psf.npy", image_shape=(45, 63, 3), channel_axis=2)
+    Image.fromarray(rng.integers(0, 256, (9, 9, 3), dtype=np.uint8)).save(tmp_path / "psf.png")
+    with pytest.raises(ValueError, match="is in colour: give one grey picture, or a picture of as many channels"):
+        make_psf(tmp_path / "psf.png", image_shape=(45, 63, 4), channel_axis=2)
+    np.save(tmp_path / "psf.npy", colour_psfs * np.array([1, 0, 1])[:, None, None])
+    with pytest.raises(ValueError, match=r"channel 1 of the psf in .*psf\.npy must not be all zero"):
+        make_psf(tmp_path / "psf.npy", image_shape=(45, 63, 3), channel_axis=2)

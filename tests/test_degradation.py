@@ -132,3 +132,15 @@ def test_what_is_no_psf_image_or_noise_is_refused(scene, lopsided_psf):
         degrade(scene, lopsided_psf, noise=lambda image, _: image[1:])
     with pytest.raises(TypeError, match="psf must hold real numbers"):
         degrade(scene, "motion:length=15")
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+def test_each_channel_is_blurred_by_its_own_psf(boundary, scene, lopsided_psf):
+    colour = np.stack([scene, scene[::-1], 1 - scene], axis=-1)
+    psfs = np.stack([lopsided_psf, lopsided_psf[::-1], np.roll(lopsided_psf, 1, axis=1)], axis=-1)
+    observed = degrade(colour, psfs, boundary=boundary, channel_axis=-1)
+    for channel in range(3):
+        alone = degrade(colour[..., channel], psfs[..., channel], boundary=boundary)
+        np.testing.assert_allclose(observed[..., channel], alone, atol=1e-14)
+    first = degrade(np.moveaxis(colour, -1, 0), np.moveaxis(psfs, -1, 0), boundary=boundary, channel_axis=0)
+    np.testing.assert_array_equal(np.moveaxis(first, 0, -1), observed)

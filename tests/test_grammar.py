@@ -171,3 +171,11 @@ def test_a_choice_that_exists_passes():
 def test_a_seed_of_the_grammar_is_a_seed_of_numpy():
     seed = bound("rich:sigma=1,seed=3")["rng"]
     assert np.random.default_rng(seed).random() == np.random.default_rng(3).random()
+
+
+def test_a_parameter_without_annotation_takes_what_is_said() -> None:
+    def plain(level=1):  # the point of it
+        return level
+
+    for spelled, value in (("2", 2), ("word", "word"), ("2x1", (2, 1)), ("true", True)):
+        assert bind(f"plain:level={spelled}", {"plain": plain}, "psf") == ("plain", {"level": value})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -217,7 +218,8 @@ def test_pages_that_are_not_alike_are_refused(tmp_path: Path) -> None:
 
 def test_planar_colour_is_read_as_colour_and_channels_as_channels(tmp_path: Path, rng: np.random.Generator) -> None:
     planes = rng.integers(0, 255, size=(3, ROWS, COLUMNS), dtype=np.uint8)
-    tifffile.imwrite(tmp_path / "planar.tif", planes, photometric="rgb", planarconfig="separate")
+    named = {"axes": "SYX"}
+    tifffile.imwrite(tmp_path / "planar.tif", planes, photometric="rgb", planarconfig="separate", metadata=named)
     source = read_image(tmp_path / "planar.tif")
     assert source.channel_axis == 0
     written = write_image(tmp_path / "colour.png", source.image, like=source)
@@ -228,6 +230,71 @@ def test_planar_colour_is_read_as_colour_and_channels_as_channels(tmp_path: Path
     written = write_image(tmp_path / "again.tif", channels.image, like=channels)
     assert read_image(written.path).axes == "CYX"
     np.testing.assert_array_equal(_stored(written.path), planes[:2])
+
+
+def test_planes_that_tifffile_tagged_by_itself_are_read_as_what_they_are_likely_to_be(
+    tmp_path: Path, rng: np.random.Generator
+) -> None:
+    """The same bytes whether a stack was written without a word or planar colour with many: what was assumed is said."""
+    for dtype, top in ((np.uint8, 255), (np.uint16, 65535)):
+        stack = rng.integers(0, top, size=(4, ROWS, COLUMNS)).astype(dtype)
+        tifffile.imwrite(tmp_path / "four.tif", stack, photometric="rgb", planarconfig="separate")
+        with pytest.warns(UserWarning, match=r"four.tif holds 4 planes, taken for a stack of slices and not for RGBA"):
+            four = read_image(tmp_path / "four.tif")
+        assert (four.axes, four.channel_axis, four.alpha) == ("ZYX", None, None)
+        np.testing.assert_allclose(four.image, stack / top, atol=1e-7)
+        written = write_image(tmp_path / "again.tif", four.image, like=four, overwrite=True)
+        np.testing.assert_array_equal(_stored(written.path), stack)
+        assert read_image(written.path).axes == "ZYX"
+        tifffile.imwrite(tmp_path / "three.tif", stack[:3], photometric="rgb", planarconfig="separate")
+        with pytest.warns(UserWarning, match=r"three.tif holds 3 planes, taken for RGB and not for a stack .*'ZYX'"):
+            three = read_image(tmp_path / "three.tif")
+        assert (three.axes, three.channel_axis) == ("SYX", 0)
+
+
+@pytest.mark.parametrize("count", [3, 4])
+@pytest.mark.parametrize("options", [{"metadata": {"axes": "ZYX"}}, {"imagej": True, "metadata": {"axes": "ZYX"}}])
+def test_slices_that_the_file_names_are_slices_and_nothing_is_said(
+    tmp_path: Path, rng: np.random.Generator, count: int, options: dict[str, object]
+) -> None:
+    stack = rng.integers(0, 255, size=(count, ROWS, COLUMNS)).astype(np.uint8)
+    colour = {} if "imagej" in options else {"photometric": "rgb", "planarconfig": "separate"}
+    tifffile.imwrite(tmp_path / "named.tif", stack, **options, **colour)
+    source = read_image(tmp_path / "named.tif")
+    assert (source.axes, source.channel_axis, source.alpha) == ("ZYX", None, None)
+
+
+@pytest.mark.parametrize("samples", [3, 4])
+def test_planar_colour_stays_planar(tmp_path: Path, rng: np.random.Generator, samples: int) -> None:
+    planes = rng.integers(0, 255, size=(samples, ROWS, COLUMNS), dtype=np.uint8)
+    options = {"photometric": "rgb", "planarconfig": "separate", "metadata": {"axes": "SYX"}}
+    extra = {} if samples == 3 else {"extrasamples": ["unassalpha"]}
+    tifffile.imwrite(tmp_path / "planar.tif", planes, **options, **extra)
+    source = read_image(tmp_path / "planar.tif")
+    assert source.image.shape == (3, ROWS, COLUMNS)
+    assert (source.alpha is None) == (samples == 3)
+    written = write_image(tmp_path / "again.tif", source.image, like=source)
+    np.testing.assert_array_equal(_stored(written.path), planes)
+    with tifffile.TiffFile(written.path) as tiff:
+        page = tiff.pages.first
+        assert (tiff.series[0].axes, int(page.planarconfig), int(page.photometric)) == ("SYX", 2, 2)
+        assert len(page.extrasamples) == samples - 3
+
+
+@pytest.mark.parametrize(("top", "says"), [(255, "divide by 255"), (60000, "divide by 65535"), (1e6, "white is 1$")])
+def test_floats_far_above_white_are_not_written_as_integers(tmp_path: Path, top: float, says: str) -> None:
+    levels = np.linspace(0, top, ROWS * COLUMNS, dtype=np.float32).reshape(ROWS, COLUMNS)
+    tifffile.imwrite(tmp_path / "levels.tif", levels)
+    source = read_image(tmp_path / "levels.tif")
+    assert says.rstrip("$") in source.unscaled()
+    with pytest.raises(
+        ImageFileError, match=f"out.png would be all but white: .*levels.tif holds floats up to .*{says}"
+    ):
+        check_output(tmp_path / "out.png", source, dtype="uint8")
+    check_output(tmp_path / "out.tif", source)
+    light = levels / top
+    light[0, :3] = 8  # a lamp
+    assert read_image(_save(tmp_path / "light.npy", light)).unscaled() == ""
 
 
 def test_jpeg_is_written_at_quality_95_without_subsampling(tmp_path: Path, rng: np.random.Generator) -> None:
@@ -262,9 +329,7 @@ def test_orientation_of_a_tiff_is_applied(tmp_path: Path, rng: np.random.Generat
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif"])
-def test_exif_profile_and_resolution_are_kept_or_said_to_be_lost(
-    tmp_path: Path, rng: np.random.Generator, suffix: str
-) -> None:
+def test_exif_profile_and_resolution_are_kept(tmp_path: Path, rng: np.random.Generator, suffix: str) -> None:
     exif = Image.Exif()
     exif[0x010F] = "Maker"
     profile = bytes(range(200))
@@ -276,12 +341,10 @@ def test_exif_profile_and_resolution_are_kept_or_said_to_be_lost(
     written = write_image(tmp_path / f"again{suffix}", source.image, like=source)
     again = read_image(written.path)
     assert again.icc_profile == profile
-    assert written.lost == {".webp": ("resolution",), ".tif": ("EXIF",)}.get(suffix, ())
-    if "EXIF" not in written.lost:
-        with Image.open(written.path) as picture:
-            assert picture.getexif()[0x010F] == "Maker"
-    if "resolution" not in written.lost:
-        assert again.dpi == pytest.approx((300, 200), abs=0.02)
+    assert written.lost == ()
+    with Image.open(written.path) as picture:
+        assert picture.getexif()[0x010F] == "Maker"
+    assert again.dpi == pytest.approx((300, 200), abs=0.02)
 
 
 def test_clipped_pixels_are_counted_and_rounding_is_not_clipping(tmp_path: Path) -> None:
@@ -307,7 +370,10 @@ def test_floats_are_not_clipped(tmp_path: Path, rng: np.random.Generator) -> Non
 def test_the_format_is_told_by_the_bytes_not_by_the_name(tmp_path: Path, rng: np.random.Generator) -> None:
     pixels = _levels(rng, "uint8")
     Image.fromarray(pixels).save(tmp_path / "photo.jpg", "PNG")
-    assert read_image(tmp_path / "photo.jpg").format == "PNG"
+    with pytest.warns(UserWarning, match=r"photo.jpg is a PNG file, whatever its name says"):
+        file = read_image(tmp_path / "photo.jpg")
+    assert file.format == "PNG"
+    np.testing.assert_allclose(file.image, pixels / 255, atol=1e-7)
 
 
 def _png_16_bit_colour(colour_type: int, samples: int) -> bytes:
@@ -322,11 +388,14 @@ def _png_16_bit_colour(colour_type: int, samples: int) -> bytes:
 
 
 @pytest.mark.parametrize(("colour_type", "samples"), [(2, 3), (4, 2), (6, 4)])
-def test_16_bit_colour_png_is_refused_and_never_read_as_8_bits(tmp_path: Path, colour_type: int, samples: int) -> None:
+def test_without_libvips_a_16_bit_colour_png_is_refused_and_never_read_as_8_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, colour_type: int, samples: int
+) -> None:
     (tmp_path / "deep.png").write_bytes(_png_16_bit_colour(colour_type, samples))
     with Image.open(tmp_path / "deep.png") as picture:
         assert np.asarray(picture).dtype == np.uint8  # what the refusal is for: Pillow halves it without a word
-    with pytest.raises(ImageFileError, match=r"deep.png is a PNG of 16 bits"):
+    monkeypatch.setitem(sys.modules, "pyvips", None)
+    with pytest.raises(ImageFileError, match=r'deep.png is a PNG .* pip install "restoretk\[io\]"'):
         read_image(tmp_path / "deep.png")
 
 
@@ -342,12 +411,12 @@ def test_bad_files_are_refused_in_one_line_that_names_them(tmp_path: Path, rng: 
     bad = {
         "empty.png": (b"", "is empty"),
         "text.png": (b"This is a text.\n", "is not a picture"),
-        "notes.txt": (b"This is a text.\n", "is not a PNG, JPEG, TIFF, WebP, BMP or NPY file"),
+        "notes.txt": (b"This is a text.\n", "is not a PNG, JPEG, TIFF, .* or camera raw file"),
         "cut.png": (png[:-200], "cannot be decoded as PNG"),
         "head.png": (png[:20], "cannot be decoded as PNG"),
         "cut.jpg": (jpeg[:-300], "cannot be decoded as JPEG"),
         "cut.tif": (tiff[:-300], "cannot be decoded as TIFF"),
-        "head.tif": (tiff[:8], "as TIFF|holds no picture"),
+        "head.tif": (tiff[:8], "is a damaged TIFF"),
         "cut.npy": (npy[:-4], "cannot be decoded as NPY"),
         "pickle.npy": (pickled.getvalue(), "cannot be decoded as NPY"),
         "inks.jpg": (cmyk.getvalue(), "is in CMYK"),
@@ -365,15 +434,6 @@ def test_animations_are_refused(tmp_path: Path) -> None:
     frames[0].save(tmp_path / "moving.png", save_all=True, append_images=frames[1:])
     with pytest.raises(ImageFileError, match="animation of 3 frames"):
         read_image(tmp_path / "moving.png")
-
-
-def test_the_pixel_limit_of_pillow_stays_on(
-    tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = _save(tmp_path / "large.png", _levels(rng, "uint8"))
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    with pytest.raises(ImageFileError, match="exceeds limit"):
-        read_image(path)
 
 
 @pytest.mark.parametrize("suffix", [".npy", ".tif"])
@@ -405,7 +465,7 @@ def test_what_a_format_cannot_hold_is_refused(tmp_path: Path, rng: np.random.Gen
     clear = replace(deep, dtype=np.dtype(np.uint8), alpha=np.zeros((ROWS, COLUMNS)))
     opaque = replace(clear, alpha=np.ones((ROWS, COLUMNS)))
     for like, name, match in [
-        (deep, "a.png", "cannot hold colour of dtype uint16"),
+        (deep, "a.webp", "cannot hold colour of dtype uint16"),
         (deep, "a.jpg", "cannot hold colour of dtype uint16"),
         (real, "a.png", "cannot hold colour of dtype float32"),
         (real, "a.webp", "cannot hold colour of dtype float32"),

@@ -188,11 +188,21 @@ def test_the_image_is_not_written_to(scene: Array) -> None:
     assert (scene == before).all()
 
 
+def test_each_channel_is_measured_through_its_own_psf(camera: Array, rng: np.random.Generator) -> None:
+    psfs = [np.pad(psf, [((15 - side) // 2, (16 - side) // 2) for side in psf.shape]) for psf in PSFS.values()]
+    frames = [valid_frame(camera, psf)[:201, 50:333] for psf in psfs]
+    noisy = np.stack(frames) + rng.normal(0, 1 / 255, (4, *frames[0].shape))
+    alone = [estimate_noise_sigma(channel, psf) for channel, psf in zip(noisy, psfs, strict=True)]
+    np.testing.assert_array_equal(estimate_noise_sigma(noisy, np.stack(psfs), channel_axis=0), alone)
+    last = estimate_noise_sigma(np.moveaxis(noisy, 0, -1), np.stack(psfs, axis=-1), channel_axis=-1)
+    np.testing.assert_allclose(last, alone, rtol=1e-6)
+
+
 def test_wrong_arguments_are_named(scene: Array) -> None:
     with pytest.raises(ValueError, match=r"looks like colour: pass channel_axis"):
         estimate_noise_sigma(np.zeros((32, 32, 3)))
     with pytest.raises(ValueError, match=r"fewer than the 2 spatial"):
-        estimate_noise_sigma(np.zeros(32), np.ones((3, 3)))
+        estimate_noise_sigma(np.zeros(32), np.full((3, 3), 1 / 9))
     with pytest.raises(ValueError, match=r"must have a spatial axis"):
         estimate_noise_sigma(np.zeros(32), channel_axis=0)
     with pytest.raises(ValueError, match=r"image must be finite"):
@@ -228,3 +238,66 @@ def test_channels_of_one_sensor_are_pooled(camera: Array, rng: np.random.Generat
     colour = np.stack([0.4 * frame, 0.7 * frame, frame])
     found = estimate_poisson_gaussian(rng.poisson(colour * 500) / 500, channel_axis=0)
     assert found.gain == pytest.approx(1 / 500, rel=0.1)
+
+
+def test_hidden_pixels_do_not_count(rng: np.random.Generator) -> None:
+    """Whatever is under the mask, in every spelling: blocks and scattered pixels, float, integers and channels."""
+    rows, columns = np.mgrid[0:141, 0:180]
+    clean = 0.5 + 0.2 * np.sin(rows / 9) * np.cos(columns / 7)
+    noisy = clean + rng.normal(0, 0.02, clean.shape)
+    hidden = rng.random(clean.shape) < 0.05
+    hidden[20:60, 30:90] = True
+    for value in (0.0, np.nan, 37.0):
+        spoiled = np.where(hidden, value, noisy)
+        assert estimate_noise_sigma(spoiled, mask=hidden) == pytest.approx(0.02, rel=0.05)
+    holes = np.where(hidden, np.nan, noisy)
+    assert estimate_noise_sigma(holes, mask="nan") == estimate_noise_sigma(holes, mask=hidden)
+    lamp = noisy.copy()
+    lamp[20:60, 30:90] = 1.0
+    lamp[20:25, 100:130] = np.nan
+    assert estimate_noise_sigma(lamp, mask="nan+saturated") == pytest.approx(0.02, rel=0.05)
+    levels = np.rint(255 * np.where(hidden, 1, noisy)).astype(np.uint8)
+    assert estimate_noise_sigma(levels, mask="saturated") == pytest.approx(0.02, rel=0.05)
+    colour = np.stack([holes, clean + rng.normal(0, 0.05, clean.shape)], -1)
+    found = estimate_noise_sigma(colour, channel_axis=-1, mask="nan")
+    np.testing.assert_allclose(found, [0.02, 0.05], rtol=0.06)
+    np.testing.assert_allclose(
+        estimate_noise_sigma(np.nan_to_num(colour), channel_axis=-1, mask=hidden), [0.02, 0.05], rtol=0.06
+    )
+
+
+def test_an_empty_mask_changes_nothing(rng: np.random.Generator) -> None:
+    noisy = rng.normal(0.5, 0.1, (64, 71))
+    plain = measure_noise(noisy)
+    assert measure_noise(noisy, mask=np.zeros(noisy.shape, bool)) == plain
+    assert measure_noise(noisy, mask="nan") == plain
+
+
+def test_bad_masks_are_named(rng: np.random.Generator) -> None:
+    noisy = rng.normal(0.5, 0.1, (64, 71))
+    for mask, match in (
+        ("holes", "mask must be a boolean array or nan or saturated or both joined by \\+, got 'holes'"),
+        (np.zeros((3, 3), bool), r"mask must be boolean of shape \(64, 71\)"),
+        (np.zeros(noisy.shape), "mask must be boolean of shape .* got float64"),
+        (np.ones(noisy.shape, bool), "mask must leave at least one pixel"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            estimate_noise_sigma(noisy, mask=mask)
+    with pytest.raises(ValueError, match="image must be finite"):
+        estimate_noise_sigma(np.where(noisy > 0.6, np.nan, noisy))
+
+
+def test_the_error_of_the_gain_tells_shot_noise_from_none(rng: np.random.Generator) -> None:
+    ramp = np.linspace(0.1, 0.9, 256) * np.ones((256, 1))
+    shot = estimate_poisson_gaussian(rng.poisson(ramp * 1000) / 1000)
+    assert shot.gain > 10 * shot.gain_error > 0
+    white = estimate_poisson_gaussian(ramp + rng.normal(0, 0.02, ramp.shape))
+    assert white.gain < 4 * white.gain_error
+
+
+def test_what_stands_in_for_hidden_pixels_is_not_taken_for_a_quiet_place(rng: np.random.Generator) -> None:
+    noisy = 0.5 + rng.normal(0, 0.02, (128, 160))
+    noisy[:, 80:] += rng.normal(0, 0.2, (128, 80))  # a texture, so that quiet blocks are few
+    hidden = np.zeros(noisy.shape, bool)
+    hidden[40:90, 10:60] = True
+    assert measure_noise(noisy, mask=hidden)[0].quiet_blocks == pytest.approx(0.02, rel=0.15)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import sys
+import difflib
+import os
+import traceback
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib import import_module
 from typing import Any, TextIO
 
@@ -39,48 +44,116 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find a command; a wrong name answers with the choices."""
         if args[0] not in self._table and not args[0].startswith("-") and not ctx.resilient_parsing:
-            ctx.fail(f"there is no command {args[0]!r}: choose from {', '.join(self._table)}")
+            near = difflib.get_close_matches(args[0], self._table, 1)
+            hint = f" (did you mean {near[0]!r}?)" if near else ""
+            ctx.fail(f"there is no command {args[0]!r}{hint}: choose from {', '.join(self._table)}")
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command: bad input is one line on stderr and exit code 1, Ctrl-C is 130."""
+        """Run a command: bad data is one line on stderr and exit code 1, a bad option 2, Ctrl-C 130."""
         with warnings.catch_warnings():
-            warnings.showwarning = _show_warning
+            warnings.showwarning = show_warning
             try:
-                return super().invoke(ctx)
-            except click.ClickException as error:
-                if type(error) is click.ClickException:  # one that is neither about usage nor ours
-                    raise Failure(error.message, exit_code=error.exit_code) from error
+                return self._invoke(ctx)
+            except Failure as failure:
+                failure.with_trace = debugging(ctx)
                 raise
-            except BrokenPipeError:
-                raise  # the reader of our output has left: click ends without a word
-            except (ValueError, TypeError, OverflowError, OSError, MemoryError) as error:
-                raise Failure(error) from error
-            except KeyboardInterrupt:
-                raise Failure("interrupted", exit_code=130) from None
+
+    def _invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            vars(error)["message"] = printable(error.message)  # click marks it as final
+            raise
+        except click.ClickException as error:
+            if type(error) is click.ClickException:  # one that is neither about usage nor ours
+                raise Failure(error.message, exit_code=error.exit_code) from error
+            raise
+        except (click.exceptions.Exit, click.Abort):
+            raise  # click's own ways to end
+        except BrokenPipeError:
+            raise  # the reader of our output has left: click ends without a word
+        except Exception as error:
+            raise failure_of(error) from error
+        except KeyboardInterrupt:
+            raise Failure("interrupted", exit_code=130) from None
 
 
 class Failure(click.ClickException):
     """What went wrong, as one line ``restoretk: error: ...`` and an exit code (1: data or files; 2: usage)."""
 
+    with_trace = False
+
     def __init__(self, error: BaseException | str, *, exit_code: int = 1) -> None:
-        super().__init__(_one_line(error))
+        super().__init__(one_line(error))
         self.exit_code = exit_code  # type: ignore[misc] # click itself declares it for classes and sets it on instances
 
     def show(self, file: Any = None) -> None:
-        """Print the line on stderr."""
+        """Print the line on stderr; with --debug, where the error came from before it."""
+        if self.with_trace and self.__cause__ is not None:
+            click.echo("".join(traceback.format_exception(self.__cause__)).rstrip(), err=file is None, file=file)
         click.echo(f"restoretk: error: {self.message}", err=file is None, file=file)
 
 
-def _one_line(error: BaseException | str) -> str:
+def failure_of(error: Exception, *, about: str = "") -> Failure:
+    """The failure that an error is to the caller of a command; ``about`` is the file, named where the error does not."""
+    from restoretk._grammar import OptionError
+
+    if isinstance(error, Failure):
+        return error
+    if isinstance(error, OptionError):
+        return Failure(error, exit_code=2)
+    text = one_line(error)
+    if not isinstance(error, (ValueError, TypeError, OverflowError, OSError, MemoryError, click.ClickException)):
+        text = f"{type(error).__name__}: {text} (not foreseen; --debug shows where)"
+    if about:
+        text = text.replace(about, printable(about))
+        text = text if printable(about) in text else f"{printable(about)}: {text}"
+    return Failure(text)
+
+
+def one_line(error: BaseException | str) -> str:
+    """What an error says, as one printable line."""
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
-        return " ".join(f"{error.filename}: {error.strerror}".split())
+        return f"{printable(os.fsdecode(error.filename))}: {error.strerror}"
     if isinstance(error, MemoryError):
         return " ".join(f"out of memory: {error}".split()).rstrip(": ")
-    return " ".join(str(error).split()) or type(error).__name__
+    message = error.message if isinstance(error, click.ClickException) else str(error)
+    return printable(" ".join(message.split())) or type(error).__name__
 
 
-def _show_warning(
+def printable(text: str) -> str:
+    """The text without control characters, and with bytes that are no text escaped: a name cannot command a terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+
+
+def debug_option(command: Any) -> Any:
+    """Give a command or group the option --debug."""
+    return click.option(
+        "--debug",
+        is_flag=True,
+        expose_value=False,
+        is_eager=True,
+        callback=_set_debug,
+        help="Show where in the program an error came from.",
+    )(command)
+
+
+def _set_debug(ctx: click.Context, parameter: click.Parameter, value: bool) -> bool:  # noqa: ARG001 - click's signature
+    if value:
+        ctx.find_root().meta[_DEBUG] = True
+    return value
+
+
+_DEBUG = "restoretk.debug"
+
+
+def debugging(ctx: click.Context) -> bool:
+    """Whether the caller wants to see where errors come from."""
+    return bool(os.environ.get("RESTORETK_DEBUG")) or bool(ctx.find_root().meta.get(_DEBUG))
+
+
+def show_warning(
     message: Warning | str,
     category: type[Warning],  # noqa: ARG001 - the signature of warnings.showwarning
     filename: str,  # noqa: ARG001
@@ -88,9 +161,33 @@ def _show_warning(
     file: TextIO | None = None,  # noqa: ARG001
     line: str | None = None,  # noqa: ARG001
 ) -> None:
+    """A Python warning as one line, without the place in the code."""
     say(f"warning: {message}")
 
 
-def say(message: str) -> None:
-    """One line to the person, on stderr: stdout is for data."""
-    click.echo(f"restoretk: {' '.join(message.split())}", file=sys.stderr)
+#: What takes the lines of `say` in place of stderr: (level, line).
+_LISTENER: ContextVar[Callable[[str, str], None] | None] = ContextVar("_LISTENER", default=None)
+
+
+@contextmanager
+def listening(listener: Callable[[str, str], None]) -> Iterator[None]:
+    """Send what is said meanwhile to a function of level and line: a batch collects it file by file."""
+    token = _LISTENER.set(listener)
+    try:
+        yield
+    finally:
+        _LISTENER.reset(token)
+
+
+def say(message: str, *, level: str = "note") -> None:
+    """One line to the person, on stderr: stdout is for data.
+
+    Levels: ``note``; ``choice``, what was chosen for this file, which a batch says only with --verbose; ``detail``, said
+    only with --verbose.
+    """
+    line = printable(" ".join(message.split()))
+    listener = _LISTENER.get()
+    if listener is not None:
+        listener(level, line)
+    elif level != "detail":
+        click.echo(f"restoretk: {line}", err=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+import shlex
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,7 +14,9 @@ import click
 from restoretk.cli._group import Failure, say
 
 if TYPE_CHECKING:
+    from restoretk._arrays import Array
     from restoretk.image_files import ImageFile, WrittenFile
+    from restoretk.tone_curve import WorkingSpace
 
 T = TypeVar("T")
 Command = TypeVar("Command", bound=Callable[..., Any] | click.Command)  # what click's decorators take and give
@@ -34,6 +38,13 @@ noise_option = click.option(
     "noise_spec",
     metavar="NAME:KEY=VALUE,...",
     help="Noise, such as gaussian:sigma=0.01, or a chain, such as poisson:peak=2000+quantize:bits=8; none by default.",
+)
+space_option = click.option(
+    "--space",
+    type=click.Choice(["auto", "linear", "srgb"]),
+    default="auto",
+    show_default=True,
+    help="Where the blur happens: in linear light, decoded as the photograph says, or in its code values (srgb).",
 )
 dtype_option = click.option(
     "--dtype",
@@ -69,20 +80,85 @@ def spelled(option: str, make: Callable[[str], T], spec: str) -> T:
         raise Failure(f"{option}: {error}", exit_code=2 if file_of(spec) is None else 1) from error
 
 
+def read_psf(spec: str, source: ImageFile) -> Array:
+    """The PSF in a file, for a picture; that it holds one for each channel, or a background, is said in a line each."""
+    import numpy as np
+
+    from restoretk.catalogue import make_psf
+
+    shape, channel_axis = source.image.shape, source.channel_axis
+    psf = spelled("--psf", lambda text: make_psf(text, image_shape=shape, channel_axis=channel_axis), spec)
+    if channel_axis is None or psf.ndim != len(shape):
+        say_background(psf, spec)
+        return psf
+    psfs = np.moveaxis(psf, channel_axis, 0)
+    say(f"{file_of(spec)}: one psf of shape {psfs.shape[1:]} for each of the {len(psfs)} channels")
+    for index, each in enumerate(psfs):
+        say_background(each, spec, channel=index)
+    return psf
+
+
+def say_background(psf: Array, spec: str, channel: int | None = None) -> None:
+    """One line about the background under a PSF from a file, with the remedy; nothing where there is none."""
+    from restoretk.psf import find_background
+
+    file = file_of(spec)
+    background = find_background(psf)
+    if file is None or not background.found:
+        return
+    if channel is None:
+        remedy = f"restoretk psf {shlex.quote(str(file))} --subtract-background -o clean.npy takes it off"
+        say(f"warning: {file}: {background.sentence()}; {remedy}")
+    else:
+        remedy = "restoretk.psf.subtract_background takes it off"
+        say(f"warning: {file}, channel {channel}: {background.sentence()}; {remedy}")
+
+
 def file_of(spec: str) -> Path | None:
     """The file that a specification names, if it names one: no output may replace it."""
     path = Path(spec.removeprefix("file:path="))
     return path if path.is_file() else None
 
 
-def check_output(
-    output: Path, source: ImageFile, dtype: str | None, force: bool, inputs: Iterable[Path | None] = ()
-) -> None:
-    """Refuse, before the work, an output that could not be written after it."""
-    from restoretk import image_files
+def say_unscaled(source: ImageFile) -> None:
+    """One line where the floats of a file look like levels of 8 or 16 bits."""
+    if unscaled := source.unscaled():
+        say(f"{source.path} {unscaled}")
 
-    image_files.check_output_path(output, inputs=(source.path, *inputs), overwrite=force)
-    image_files.check_output(output, source, dtype=dtype, overwrite=force)
+
+def read_space(source: ImageFile, space: str) -> WorkingSpace:
+    """The space to work on a file in; what had to be assumed is said in a line."""
+    from restoretk.tone_curve import choose_working_space
+
+    axes = source.axes or ""
+    chosen = choose_working_space(
+        space,
+        format_=source.format,
+        dtype=source.dtype,
+        channels=None if source.channel_axis is None else source.image.shape[source.channel_axis],
+        icc_profile=source.icc_profile,
+        exif=source.exif,
+        png_chunks=source.png_chunks,
+        stack=source.image.ndim - (source.channel_axis is not None) != 2 or not set(axes) <= set("YXSC"),
+        microscope=source.microscope,
+    )
+    if chosen.warning:
+        say(f"warning: {source.path}: {chosen.warning}")
+    return chosen
+
+
+def encoded(image: Array, source: ImageFile, space: WorkingSpace, output: Path, dtype: str | None) -> Array:
+    """The values to write: code values again, but for floats without a profile, which every reader takes for light."""
+    import numpy as np
+
+    from restoretk.image_files import SUFFIXES
+
+    floats = np.dtype(source.dtype if dtype is None else dtype).kind == "f"
+    with_profile = source.icc_profile is not None and SUFFIXES.get(output.suffix.lower()) == "TIFF"
+    if space.curves and floats and not with_profile:
+        say(f"{output}: written in linear light, as floats without a colour profile are read")
+        return image
+    return space.encode(image, source.channel_axis)
 
 
 def say_losses(written: WrittenFile) -> None:
@@ -109,5 +185,16 @@ def plain(value: Any) -> Any:
 
 
 def print_json(record: Mapping[str, Any]) -> None:
-    """One object, one line, on stdout."""
-    click.echo(json.dumps(plain(record), ensure_ascii=False, allow_nan=False))
+    """One object, one line, on stdout; a name that is no text as the escapes from which Python makes it again."""
+    line = json.dumps(plain(record), ensure_ascii=False, allow_nan=False)
+    if not _is_text(line):
+        line = json.dumps(plain(record), allow_nan=False)
+    click.echo(line)
+
+
+def _is_text(line: str) -> bool:
+    try:
+        line.encode(sys.stdout.encoding or "ascii", "strict")
+    except UnicodeEncodeError:
+        return False
+    return not any("\ud800" <= sign <= "\udfff" for sign in line)

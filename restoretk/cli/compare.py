@@ -15,7 +15,11 @@ from restoretk.cli._options import (
     photo_argument,
     print_json,
     psf_option,
+    read_space,
+    say_background,
+    say_unscaled,
     seed_option,
+    space_option,
     spelled,
 )
 
@@ -26,6 +30,7 @@ from restoretk.cli._options import (
 @noise_option
 @click.option("--observed", is_flag=True, help="The photograph is itself the blurred one: there is nothing to add.")
 @seed_option
+@space_option
 @click.option("--factor", type=click.IntRange(2), default=2, show_default=True, help="The factor of the upsampling.")
 @output_option("The report: one HTML file that opens without a network.", required=False)
 @force_option
@@ -36,6 +41,7 @@ def compare(
     noise_spec: str | None,
     observed: bool,
     seed: int,
+    space: str,
     factor: int,
     output: Path | None,
     force: bool,
@@ -43,7 +49,7 @@ def compare(
 ) -> None:
     """\b
     Examples:
-      restoretk compare photo.png --psf disk:radius=4 --noise gaussian:sigma=0.01 -o report.html
+      restoretk compare photo.png --psf disk:radius=4 --noise poisson:peak=5000 -o report.html
       restoretk compare blurred.png --observed --psf motion:length=15,angle=30 -o report.html
       restoretk compare photo.png --psf disk:radius=4 --json
 
@@ -61,6 +67,7 @@ def compare(
     from restoretk.report import write_report
 
     psf = spelled("--psf", make_psf, psf_spec)
+    say_background(psf, psf_spec)
     if noise_spec is not None:
         spelled("--noise", make_noise, noise_spec)
     if output is not None:
@@ -68,6 +75,7 @@ def compare(
         if output.suffix.lower() not in (".html", ".htm"):
             raise ValueError(f"the report is HTML: name it {output.with_suffix('.html').name}, not {output.name}")
     source = image_files.read_image(photo)
+    say_unscaled(source)
     if source.alpha is not None and (source.alpha < 1).any():
         say(f"{photo}: the transparency of the photograph is left out of the report")
     result = comparison.compare(
@@ -80,6 +88,7 @@ def compare(
         factor=factor,
         title=photo.name,
         psf_name=psf_spec,
+        working_space=read_space(source, space),
     )
     if output is not None:
         write_report(result, output)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from restoretk.cli._group import say
-from restoretk.cli._options import file_of, force_option, output_option, print_json, spelled
+from restoretk.cli._options import file_of, force_option, output_option, print_json, say_background, spelled
 
 if TYPE_CHECKING:
     from restoretk._arrays import Array
@@ -21,13 +21,19 @@ _WIDEST = 36  # samples in a row of the picture: two characters each fit a termi
 @click.argument("spec", metavar="NAME:KEY=VALUE,...")
 @output_option("Save it: .npy and .tif hold it exactly, .png scaled to its peak for viewing.", required=False)
 @force_option
+@click.option(
+    "--subtract-background",
+    is_flag=True,
+    help="Take off the flat level (camera offset, noise) under a measured psf, in a file.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print its shape, centroid and widths as JSON on stdout.")
-def psf(spec: str, output: Path | None, force: bool, as_json: bool) -> None:
+def psf(spec: str, output: Path | None, force: bool, subtract_background: bool, as_json: bool) -> None:
     """\b
     Examples:
       restoretk psf motion:length=15,angle=30
       restoretk psf disk:radius=4 -o psf.npy
       restoretk psf gaussian:sigma=1.6 --json
+      restoretk psf bead.tif --subtract-background -o psf.npy
 
     Show or save a point spread function.
 
@@ -35,7 +41,11 @@ def psf(spec: str, output: Path | None, force: bool, as_json: bool) -> None:
     """  # noqa: D301 - \b is click's mark for lines to leave as they are
     from restoretk.catalogue import make_psf
 
-    array = spelled("PSF", make_psf, spec)
+    if subtract_background:
+        array = _without_background(spec)
+    else:
+        array = spelled("PSF", make_psf, spec)
+        say_background(array, spec)
     if output is not None:
         _save(array, output, spec, force)
     if as_json:
@@ -44,6 +54,26 @@ def psf(spec: str, output: Path | None, force: bool, as_json: bool) -> None:
         for name, value in _figures(array).items():
             click.echo(f"{name:9}{_shown(value)}")
         click.echo(_picture(array))
+
+
+def _without_background(spec: str) -> Array:
+    """The measured PSF in a file less its background; what was taken off is said."""
+    from restoretk.catalogue import psf_file, read_psf_pixels
+    from restoretk.psf import find_background, subtract_background
+
+    path = spelled("PSF", psf_file, spec)
+    if path is None:
+        raise click.UsageError(f"--subtract-background is for a psf measured and kept in a file, got {spec!r}")
+    pixels = read_psf_pixels(path)
+    background = find_background(pixels)
+    if background.found:
+        share = f"{background.share:.0%} of the sum"
+        say(f"{path}: a background of {background.level:.3g} at every element was taken off, {share}")
+    elif pixels.min() < 0:
+        say(f"{path}: no background was found; noise below 0 and what is not connected to the peak was set to 0")
+    else:
+        say(f"{path}: no background was found, nothing was taken off")
+    return subtract_background(pixels)
 
 
 def _save(array: Array, output: Path, spec: str, force: bool) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from restoretk._arrays import Array, as_float_image, check_finite, to_dtype, to_planes
+from restoretk._arrays import Array, as_finite, as_float_image, from_unit, in_unit, to_dtype, to_planes, unit_of
 from restoretk.convolution.boundary import check_boundary, crop, pad, pad_adjoint
 from restoretk.convolution.fourier import apply_transfer_function, fast_shape, psf_to_otf
 
@@ -113,10 +113,10 @@ def convolve(
     array([0., 1., 2., 3., 0.])
     """
     working, dtype = as_float_image(image)
-    kernel = np.asarray(psf, working.dtype)
+    kernel = as_finite(psf, "psf", working.dtype)
     if kernel.size == 0 or kernel.ndim == 0:
         raise ValueError(f"psf must have at least one axis and one element, got shape {kernel.shape}")
-    check_finite(kernel, "psf")
-    planes, from_planes = to_planes(working, kernel.ndim, channel_axis)
-    blurred = Blur(kernel, planes.shape[1:], boundary).forward(planes)
-    return to_dtype(from_planes(blurred), dtype)
+    units = unit_of(working), unit_of(kernel)
+    planes, from_planes = to_planes(in_unit(working, units[0]), kernel.ndim, channel_axis)
+    blurred = Blur(in_unit(kernel, units[1]), planes.shape[1:], boundary).forward(planes)
+    return to_dtype(from_planes(from_unit(blurred, sum(units))), dtype)

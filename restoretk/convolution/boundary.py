@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from restoretk._arrays import Array
+from restoretk._grammar import OptionError
 
 BOUNDARIES = ("wrap", "reflect", "symmetric", "edge", "constant")
 
@@ -28,7 +29,7 @@ BOUNDARIES = ("wrap", "reflect", "symmetric", "edge", "constant")
 def check_boundary(boundary: str, choices: Sequence[str] = BOUNDARIES) -> None:
     """Raise ValueError with the choices unless ``boundary`` is one of them."""
     if boundary not in choices:
-        raise ValueError(f"boundary must be one of {', '.join(choices)}, got {boundary!r}")
+        raise OptionError(f"boundary must be one of {', '.join(choices)}, got {boundary!r}")
 
 
 def pad(planes: Array, before: Sequence[int], after: Sequence[int], boundary: str) -> Array:

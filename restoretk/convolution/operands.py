@@ -5,11 +5,14 @@ from __future__ import annotations
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
 
-from restoretk._arrays import Array, check_finite, looks_like_colour
+from restoretk._arrays import Array, as_real, check_finite, looks_like_colour
+
+Padding = int | Sequence[int | Sequence[int]]
 
 
 @dataclass(frozen=True)
@@ -87,16 +90,14 @@ def as_operands(
 
 def _as_numbers(values: npt.ArrayLike, name: str) -> Array:
     """The array as native floats, or as int64 if it holds integers; TypeError or ValueError for anything else."""
-    if isinstance(values, np.ma.MaskedArray):
-        raise TypeError(f"{name} is a masked array, whose mask would be lost: fill it first")
-    array = np.asarray(values)
-    if array.dtype.kind not in "iuf" or array.dtype.itemsize > 8 or array.dtype == np.uint64:
+    array = as_real(values, name)
+    if array.dtype == np.uint64:
         raise TypeError(f"{name} must hold floats or integers that fit in 64 signed bits, got dtype {array.dtype}")
     if array.size == 0:
         raise ValueError(f"{name} must not be empty, got shape {array.shape}")
     if array.dtype.kind == "f":
         check_finite(array, name)
-        return array.astype(array.dtype.newbyteorder("="), copy=False)
+        return array
     return array.astype(np.int64, copy=False)
 
 
@@ -138,7 +139,7 @@ def _grouped(kernel: Array, inputs: int, groups: int, transposed: bool) -> Array
     return np.swapaxes(split, 1, 2) if transposed else split
 
 
-def per_axis(value: int | Sequence[int], ndim: int, name: str, minimum: int) -> tuple[int, ...]:
+def per_axis(value: int | Sequence[int], ndim: int, name: str, minimum: int | None) -> tuple[int, ...]:
     """One int for each of ``ndim`` axes; ValueError below ``minimum`` or for another number of them."""
     values: tuple[int, ...]
     try:
@@ -150,6 +151,34 @@ def per_axis(value: int | Sequence[int], ndim: int, name: str, minimum: int) -> 
         raise TypeError(f"{name} must be an integer or a sequence of integers, got {value!r}") from error
     if len(values) != ndim:
         raise ValueError(f"{name} must be one integer, or one for each of the {ndim} spatial axes, got {value!r}")
-    if min(values) < minimum:
+    if minimum is not None and min(values) < minimum:
         raise ValueError(f"{name} must be at least {minimum}, got {value!r}")
     return values
+
+
+def per_side(value: Padding, ndim: int, name: str) -> tuple[tuple[int, int], ...]:
+    """A pair (before, after) for each of ``ndim`` axes, from one int, an int for each axis, or pairs among them.
+
+    A number for both sides must be at least 0; the two numbers of a pair may be negative.
+    """
+    if isinstance(value, str) or not isinstance(value, Sequence | np.ndarray) or not any(map(_is_pair, value)):
+        numbers: Any = value
+        return tuple((both, both) for both in per_axis(numbers, ndim, name, 0))
+    if len(value) != ndim:
+        raise ValueError(
+            f"{name} must be one integer, or for each of the {ndim} spatial axes one or a pair (before, after), "
+            f"got {value!r}"
+        )
+    pairs = []
+    for one in value:
+        if not _is_pair(one):
+            pairs.append(per_axis(one, 2, name, 0))
+        elif len(one) != 2:
+            raise ValueError(f"{name} must have two numbers (before, after) in a pair, got {one!r}")
+        else:
+            pairs.append(tuple(per_axis(number, 1, name, None)[0] for number in one))
+    return tuple((before, after) for before, after in pairs)
+
+
+def _is_pair(value: object) -> TypeGuard[Sequence[int]]:
+    return isinstance(value, Sequence | np.ndarray) and not isinstance(value, str)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from restoretk._arrays import Array, as_float_image, check_finite, to_dtype, to_planes
+from restoretk._arrays import Array, as_finite, as_float_image, from_unit, in_unit, to_dtype, to_planes, unit_of
 from restoretk.convolution.blur import Blur
 
 _SUM_TOLERANCE = 1e-3
@@ -77,12 +77,14 @@ def edge_taper(image: npt.ArrayLike, psf: npt.ArrayLike, *, channel_axis: int | 
     array([2.667, 1.   , 2.   , 3.   , 4.   , 5.   , 6.   , 4.333])
     """
     working, dtype = as_float_image(image)
-    kernel = np.asarray(psf, np.float64)
-    check_finite(kernel, "psf")
+    kernel = as_finite(psf, "psf")
+    if kernel.size == 0 or kernel.ndim == 0:
+        raise ValueError(f"psf must have at least one axis and one element, got shape {kernel.shape}")
     if not abs(kernel.sum() - 1) <= _SUM_TOLERANCE:
         raise ValueError(f"psf must sum to 1, got {kernel.sum():.6g}: the edges would change their brightness")
-    planes, from_planes = to_planes(working, kernel.ndim, channel_axis)
-    return to_dtype(from_planes(taper_planes(planes, kernel)), dtype)
+    unit = unit_of(working)
+    planes, from_planes = to_planes(in_unit(working, unit), kernel.ndim, channel_axis)
+    return to_dtype(from_planes(from_unit(taper_planes(planes, kernel), unit)), dtype)
 
 
 def taper_planes(planes: Array, psf: Array) -> Array:

@@ -25,18 +25,6 @@ _BRIGHT = 0.1  # |H|^2 at which the scene stands above all but heavy noise
 _NOISY, _LEAST_NOISY = 1.6, 0.1
 
 
-def periodogram(planes: Array) -> Array:
-    """Mean over the planes of |F|^2 / N on the half spectrum, less the mean, under a Hann window of mean square 1."""
-    shape = planes.shape[1:]
-    window = np.ones((1,) * len(shape))
-    for axis, size in enumerate(shape):
-        profile = np.sin(np.pi * (np.arange(size) + 0.5) / size) ** 2
-        profile /= np.sqrt(np.mean(profile**2))
-        window = window * profile.reshape([-1 if other == axis else 1 for other in range(len(shape))])
-    centred = planes - planes.mean(axis=tuple(range(1, planes.ndim)), keepdims=True)
-    return np.mean(np.abs(forward_transform(centred * window, len(shape))) ** 2, axis=0) / np.prod(shape)
-
-
 def autocorrelation(planes: Array) -> Array:
     """Normalised, at lags up to 3 along every axis, on the torus that the planes close to."""
     shape = planes.shape[1:]

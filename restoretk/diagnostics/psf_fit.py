@@ -56,7 +56,7 @@ def compare_psfs(
     Parameters
     ----------
     psf : array_like of D axes
-        Non-negative, sum 1, origin at ``psf.shape // 2``.
+        Non-negative, sum 1, origin at ``psf.shape // 2``. One: where each channel has its own, judge them one by one.
     misfit : callable
         From a PSF to the mean over the frequencies of P/V - 1 - log(P/V), less 0.577, of the picture's periodogram P
         under that PSF's likeliest spectrum V: 0 is perfect. The noise level must be the same for all PSFs:

@@ -9,9 +9,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from restoretk._arrays import Array, check_finite
+from restoretk._arrays import Array, as_real, check_finite
 from restoretk.convolution.fourier import frequency_grid, half_spectrum_weights, psf_to_otf
-from restoretk.psf.check import SUM_TOLERANCE
+from restoretk.psf.background import Background, find_background
+from restoretk.psf.check import SUM_TOLERANCE, say_several
 
 _GRID = {1: 8192, 2: 256, 3: 64}  # the OTF is looked at on a grid of at least this side
 _DARK = 0.02  # contrast that a blur leaves of a pattern, below which it is as good as gone
@@ -41,6 +42,8 @@ class PsfInspection:
         Standard deviation of the light about its centroid along each axis, in pixels (NaN if negatives prevent it).
     rim_share : float
         Share of the magnitude in the outermost elements of the array, on axes of at least 3 elements.
+    background : Background
+        The flat level under it, see `restoretk.psf.find_background`.
     asymmetry : float
         In [0, 1]: the root of the energy share of the part that changes sign when the PSF is turned by 180 degrees about
         its centroid. 0 for a point-symmetric PSF, wherever it lies.
@@ -63,6 +66,7 @@ class PsfInspection:
     centroid: tuple[float, ...]
     width: tuple[float, ...]
     rim_share: float
+    background: Background
     asymmetry: float
     nyquist_contrast: tuple[float, ...]
     dark_share: float
@@ -74,7 +78,8 @@ class PsfInspection:
 def inspect_psf(psf: npt.ArrayLike, image_shape: Sequence[int] | None = None) -> PsfInspection:
     """Describe a PSF: what is wrong with it, what it will do to the restored picture, what it extinguishes.
 
-    Describes PSFs that `restoretk.psf.check_psf` refuses (negative, not of sum 1, all zero) instead of raising.
+    Describes PSFs that `restoretk.psf.check_psf` refuses (negative, not of sum 1, all zero) instead of raising. An array
+    that holds one PSF for each channel is told so; inspect them one by one.
 
     Parameters
     ----------
@@ -128,6 +133,7 @@ def inspect_psf(psf: npt.ArrayLike, image_shape: Sequence[int] | None = None) ->
         centroid=centroid,
         width=width,
         rim_share=float(magnitude[_rim(kernel.shape)].sum() / light) if light else float("nan"),
+        background=find_background(kernel),
         asymmetry=otf.asymmetry,
         nyquist_contrast=otf.nyquist_contrast,
         dark_share=otf.dark_share,
@@ -136,7 +142,8 @@ def inspect_psf(psf: npt.ArrayLike, image_shape: Sequence[int] | None = None) ->
         findings=(),
     )
     shape = None if image_shape is None else tuple(int(size) for size in image_shape)
-    return replace(record, findings=tuple(_sentences(record, shape)))
+    several = "" if abs(total - 1) <= SUM_TOLERANCE else say_several(kernel)
+    return replace(record, findings=(several,) if several else tuple(_sentences(record, shape)))
 
 
 class _Otf(NamedTuple):
@@ -150,16 +157,16 @@ class _Otf(NamedTuple):
 
 
 def _open(psf: npt.ArrayLike, image_shape: Sequence[int] | None) -> Array:
-    if isinstance(psf, np.ma.MaskedArray):
-        raise TypeError("psf is a masked array, whose mask would be lost: fill it")
-    array = np.asarray(psf)
-    if array.dtype.kind not in "iuf":
-        raise TypeError(f"psf must hold real numbers, got dtype {array.dtype}")
+    array = as_real(psf, "psf")
     if not 1 <= array.ndim <= 3 or array.size == 0:
         raise ValueError(f"psf must have 1 to 3 axes and at least one element, got shape {array.shape}")
     check_finite(array, "psf")
     if image_shape is not None and len(image_shape) != array.ndim:
-        raise ValueError(f"image_shape must have the {array.ndim} axes of the psf, got {tuple(image_shape)}")
+        several = say_several(array)
+        raise ValueError(
+            several
+            or f"image_shape must have the {array.ndim} axes of the psf, got {tuple(int(n) for n in image_shape)}"
+        )
     return array.astype(np.float64)
 
 
@@ -219,7 +226,11 @@ def _sentences(found: PsfInspection, image_shape: tuple[int, ...] | None) -> lis
         return ["all values are 0: this is no psf"]
     if abs(found.total - 1) > SUM_TOLERANCE:
         remedy = "divide the psf by it, or the restored picture changes its brightness" if found.total > 0 else "no psf"
+        if found.background.found:
+            remedy = "take its background off, then divide by what is left"
         said.append(f"the sum is {found.total:.6g}, not 1: {remedy}")
+    if found.background.found:
+        said.append(f"{found.background.sentence()}: subtract_background(psf) takes it off")
     if found.negative_share > 0:
         said.append(f"negative values hold {found.negative_share:.2%} of the magnitude: light cannot be taken away")
     said += _size_sentences(found, image_shape)
@@ -238,7 +249,7 @@ def _sentences(found: PsfInspection, image_shape: tuple[int, ...] | None) -> lis
             "it is lopsided, so it matters which way round it is: convolution is assumed (the psf is the picture of a "
             "point); a kernel for correlation (cross-correlation, a layer of a neural network) must be flipped first"
         )
-    if found.rim_share > _RIM:
+    if found.rim_share > _RIM and not found.background.found:
         said.append(
             f"{found.rim_share:.1%} of the light lies on the rim of the array: unless the blur ends there (a disk, a box, "
             f"a path), its tail was cut off"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from restoretk._arrays import Array, check_finite
+from restoretk._arrays import Array, as_finite, check_finite, refuse_masked
 from restoretk.convolution.boundary import crop, extend_periodically
 from restoretk.convolution.fourier import (
     forward_transform,
@@ -71,7 +71,8 @@ def recoverability(
     Parameters
     ----------
     psf : array_like of D axes
-        The point spread function: non-negative, sum 1, origin at ``psf.shape // 2``.
+        The point spread function: non-negative, sum 1, origin at ``psf.shape // 2``. One: where each channel had its
+        own, ``psf[c]`` goes with ``transfer[c]``.
     transfer : array_like of complex, shape (*torus[:-1], torus[-1] // 2 + 1)
         The transfer function T of the filter on the half spectrum of ``torus``: ``Restoration.transfer[0]``, or
         ``transfer[c]`` where each channel had its own PSF.
@@ -184,8 +185,7 @@ def restored_sigma(
     response = _half_spectrum(transfer, grid, "transfer")
     if len(shape) != len(grid) or any(size > side for size, side in zip(shape, grid, strict=True)):
         raise ValueError(f"torus {grid} must be at least as large as the frame {shape} on every axis")
-    sigma = np.asarray(noise_sigma, np.float64)
-    check_finite(sigma, "noise_sigma")
+    sigma = as_finite(noise_sigma, "noise_sigma")
     if (sigma < 0).any():
         raise ValueError(f"noise_sigma must be >= 0, got {sigma.min():.6g}")
     if sigma.ndim and sigma.shape != shape:
@@ -199,7 +199,10 @@ def restored_sigma(
 
 
 def _half_spectrum(values: npt.ArrayLike, torus: tuple[int, ...], name: str) -> Array:
+    refuse_masked(values, name)
     array = np.asarray(values)
+    if array.dtype.kind not in "iufc":
+        raise TypeError(f"{name} must hold numbers, got dtype {array.dtype}")
     half = (*torus[:-1], torus[-1] // 2 + 1)
     if array.shape != half:
         raise ValueError(f"{name} must have the shape {half} of the half spectrum of {torus}, got {array.shape}")

@@ -12,16 +12,16 @@ from restoretk._arrays import Array, as_float_image, to_planes
 from restoretk.convolution.blur import Blur
 from restoretk.convolution.boundary import BOUNDARIES, check_boundary
 from restoretk.convolution.fourier import psf_to_otf
+from restoretk.convolution.periodogram import periodogram
 from restoretk.diagnostics._residual_spectrum import (
     autocorrelation,
     bright_excess,
     flatness,
     noise_kept_out,
-    periodogram,
 )
 from restoretk.diagnostics.psf_fit import PsfFit, compare_psfs
 from restoretk.noise_estimation import estimate_noise_sigma
-from restoretk.psf import check_psf
+from restoretk.psf import psfs_for
 
 _LEAST_SIDE = 16  # of the interior, below which a spectrum says nothing
 # The thresholds were set on scripts/reproduce_residual_verdicts.py, which prints the error rates of `audit_residual`.
@@ -93,7 +93,8 @@ def audit_residual(
     image : array_like of shape (..., *spatial)
         The observed picture g.
     psf : array_like of D axes
-        The PSF that was restored with: non-negative, sum 1.
+        The PSF that was restored with: non-negative, sum 1; or, with as many axes as the image, one for each channel
+        along ``channel_axis``. The spectra are then looked at where all of them are dark, or all bright.
     restored : array_like, shape of ``image``
         By any method, unclipped.
     noise_sigma : float or None
@@ -103,7 +104,8 @@ def audit_residual(
         Effective degrees of freedom of a linear filter as a share of the pixels, in [0, 1)
         (``Restoration.diagnostics["effective_degrees_of_freedom"]``); corrects ``chi2_ratio``.
     misfit : callable or None
-        The likelihood that judges the PSF, see `compare_psfs`. Without it no sentence speaks of width or angle.
+        The likelihood that judges the PSF, see `compare_psfs`. Without it no sentence speaks of width or angle. Not for
+        several PSFs: audit each channel by itself.
     boundary : str
         Of the restoration: ``wrap`` takes the residual on the whole torus, all others (``unknown`` too) away from the edge
         by half the PSF.
@@ -118,7 +120,8 @@ def audit_residual(
     ------
     TypeError, ValueError
         For images of different shape, a PSF that `check_psf` refuses or that leaves an interior of less than 16 pixels,
-        a sigma that is not > 0 (or cannot be estimated: a picture without noise), degrees of freedom outside [0, 1).
+        a sigma that is not > 0 (or cannot be estimated: a picture without noise), degrees of freedom outside [0, 1), and
+        a misfit with several PSFs.
 
     Notes
     -----
@@ -151,23 +154,26 @@ def audit_residual(
     0.99
     """
     check_boundary(boundary, (*BOUNDARIES, "unknown"))
-    kernel = check_psf(psf).astype(np.float64)
-    observed = _planes(image, kernel.ndim, channel_axis, "image")
-    estimate = _planes(restored, kernel.ndim, channel_axis, "restored")
+    psfs = tuple(each.astype(np.float64) for each in psfs_for(psf, np.shape(image), channel_axis))
+    if misfit is not None and len(psfs) > 1:
+        raise ValueError(f"misfit must judge one psf, got {len(psfs)}: audit each channel by itself")
+    spatial_ndim = psfs[0].ndim
+    observed = _planes(image, spatial_ndim, channel_axis, "image")
+    estimate = _planes(restored, spatial_ndim, channel_axis, "restored")
     if observed.shape != estimate.shape:
         raise ValueError(f"restored must have the shape {np.shape(image)} of the image, got {np.shape(restored)}")
     if degrees_of_freedom is not None and not 0 <= degrees_of_freedom < 1:
         raise ValueError(f"degrees_of_freedom must be a share of the pixels in [0, 1), got {degrees_of_freedom}")
     frame = observed.shape[1:]
-    interior = _interior(kernel.shape, frame, boundary)
+    interior = _interior(psfs[0].shape, frame, boundary)
     sigmas = _sigmas(observed, noise_sigma)
-    blurred = Blur(kernel, frame, boundary if boundary in BOUNDARIES else "symmetric").forward(estimate)
-    by_plane = sigmas.reshape((-1,) + (1,) * kernel.ndim)
+    blurred = _blurred(estimate, psfs, boundary if boundary in BOUNDARIES else "symmetric")
+    by_plane = sigmas.reshape((-1,) + (1,) * spatial_ndim)
     # In units of the noise of each plane, so that planes can be averaged.
     residual, seen = ((part / by_plane)[(slice(None), *interior)] for part in (observed - blurred, observed))
-    otf_power = np.abs(psf_to_otf(kernel, residual.shape[1:])) ** 2
-    power, seen_power = periodogram(residual), periodogram(seen)
-    colour, p_value = flatness(seen_power, otf_power, residual.shape[1:], len(residual))
+    otf_powers = np.stack([np.abs(psf_to_otf(each, residual.shape[1:])) ** 2 for each in psfs])
+    power, seen_power = (periodogram(part, part.ndim - 1, periodic=False) for part in (residual, seen))
+    colour, p_value = flatness(seen_power, otf_powers.max(axis=0), residual.shape[1:], len(residual))
     chi2 = float(np.mean(residual**2))
     audit = ResidualAudit(
         noise_sigma=float(np.sqrt(np.mean(sigmas**2))),
@@ -176,9 +182,9 @@ def audit_residual(
         autocorrelation=autocorrelation(residual),
         whiteness_p_value=p_value,
         noise_colour=colour,
-        bright_excess=bright_excess(power, otf_power, residual.shape[1:]),
+        bright_excess=bright_excess(power, otf_powers.min(axis=0), residual.shape[1:]),
         noise_kept_out=noise_kept_out(power, seen_power),
-        psf_fit=None if misfit is None else compare_psfs(kernel, misfit, image_shape=frame),
+        psf_fit=None if misfit is None else compare_psfs(psfs[0], misfit, image_shape=frame),
         findings=(),
     )
     return replace(audit, findings=tuple(_sentences(audit)))
@@ -187,6 +193,13 @@ def audit_residual(
 def _planes(image: npt.ArrayLike, spatial_ndim: int, channel_axis: int | None, name: str) -> Array:
     working, _ = as_float_image(image, name)
     return to_planes(working.astype(np.float64, copy=False), spatial_ndim, channel_axis, name)[0]
+
+
+def _blurred(planes: Array, psfs: tuple[Array, ...], boundary: str) -> Array:
+    """The planes blurred by their one PSF, or the planes of each channel, which lie together, by its own."""
+    stacks = planes.reshape((len(psfs), -1, *planes.shape[1:]))
+    blurred = [Blur(psf, planes.shape[1:], boundary).forward(stack) for stack, psf in zip(stacks, psfs, strict=True)]
+    return np.concatenate(blurred)
 
 
 def _interior(psf_shape: tuple[int, ...], frame: tuple[int, ...], boundary: str) -> tuple[slice, ...]:

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-import io
-import stat
+import warnings
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from restoretk._arrays import Array, as_float_image, looks_like_colour, to_dtype
-from restoretk.image_files.record import SUFFIXES, Decoded, ImageFile, ImageFileError, Refusal
+from restoretk._arrays import Array, as_float_image, to_dtype
+from restoretk.image_files.camera import decode_heif, decode_raw
+from restoretk.image_files.fits import decode_fits
+from restoretk.image_files.headers import check_header
+from restoretk.image_files.limits import DEFAULT_LIMITS, Limits
+from restoretk.image_files.numpy_files import decode_npy
+from restoretk.image_files.opening import read_bytes
+from restoretk.image_files.raster import decode_raster
+from restoretk.image_files.record import Decoded, ImageFile, ImageFileError, Refusal, shown
+from restoretk.image_files.sniffing import format_of, name_says_otherwise, not_a_picture
 from restoretk.image_files.tiff import decode_tiff
 
-_READABLE = "PNG, JPEG, TIFF, WebP, BMP or NPY"
 
-
-def read_image(path: str | Path, *, allow_nan: bool = False) -> ImageFile:
+def read_image(
+    path: str | Path, *, allow_nan: bool = False, limits: Limits = DEFAULT_LIMITS, hdu: int | str | None = None
+) -> ImageFile:
     """The picture in a file as floats, upright, with what is needed to write it back.
 
-    PNG (8-bit, and 16-bit grey), JPEG, TIFF (integers, floats, several pages as a stack), WebP, BMP and NPY. A 16-bit
-    colour PNG is refused, since Pillow would read it as 8 bits without a word.
+    PNG, JPEG, TIFF (integers, floats, several pages as a stack), WebP, BMP, GIF (the first frame), PGM, PPM and NPY; with
+    extras of the package FITS (``astro``), HEIC (``heif``), camera raw (``raw``, developed to linear light) and 16-bit
+    colours in a PNG (``io``), which are refused without it, never read as 8 bits. Palettes become colours, CMYK
+    becomes sRGB through its colour profile. Three planes in a TIFF whose tags do not tell colours from slices are read as
+    colours and four as slices, with a warning.
 
     Parameters
     ----------
@@ -28,11 +37,21 @@ def read_image(path: str | Path, *, allow_nan: bool = False) -> ImageFile:
         A regular file on this machine; never a URL.
     allow_nan : bool
         Keep NaN and infinite values of a float file, all as NaN: the caller masks them.
+    limits : Limits
+        How large the file and the picture may be.
+    hdu : int or str, optional
+        Which unit of a FITS file; by default the first that holds a picture.
+
+    Warns
+    -----
+    UserWarning
+        If the name says another format than the bytes, or if the file leaves open what it holds.
 
     Raises
     ------
     ImageFileError
-        If the file is empty, is no picture, is broken, or cannot be read exactly. A ValueError.
+        If the file is empty, is no picture, is broken, is larger than the limits, or cannot be read exactly. A
+        ValueError.
     OSError
         If the file cannot be opened.
     TypeError, ValueError
@@ -47,168 +66,98 @@ def read_image(path: str | Path, *, allow_nan: bool = False) -> ImageFile:
     array([[0., 1.]], dtype=float32)
     """
     path = Path(path)
-    data = _read_bytes(path)
-    format_ = _format_of(data)
-    if format_ is None:
-        raise ImageFileError(_not_a_picture(path, data))
+    file, said = _decoded(read_bytes(path, limits), str(path), path, allow_nan, limits, hdu)
+    for sentence in said:
+        warnings.warn(f"{shown(path)} {sentence}", stacklevel=2)
+    return file
+
+
+def decode_image(
+    data: bytes,
+    *,
+    name: str = "the input",
+    allow_nan: bool = False,
+    limits: Limits = DEFAULT_LIMITS,
+    hdu: int | str | None = None,
+) -> ImageFile:
+    """The picture in the bytes of a file, as `read_image` reads it; ``name`` stands in errors."""
     try:
-        decoded = _decode(data, format_)
+        limits.check_file(len(data))
     except Refusal as refusal:
-        raise ImageFileError(f"{path} {refusal}") from None
+        raise ImageFileError(f"{shown(name)} {refusal}") from None
+    if not data:
+        raise ImageFileError(f"{shown(name)} is empty (0 bytes)")
+    file, said = _decoded(data, name, None, allow_nan, limits, hdu)
+    for sentence in said:
+        warnings.warn(f"{shown(name)} {sentence}", stacklevel=2)
+    return file
+
+
+def _decoded(
+    data: bytes, name: str, path: Path | None, allow_nan: bool, limits: Limits, hdu: int | str | None
+) -> tuple[ImageFile, tuple[str, ...]]:
+    """The file, and what a person should hear about how it was read."""
+    format_ = format_of(data, name)
+    if format_ is None:
+        raise ImageFileError(f"{shown(name)} {not_a_picture(name, data)}")
+    if hdu is not None and format_ != "FITS":
+        raise ImageFileError(
+            f"{shown(name)} is a {format_} file, which has no FITS units: hdu must be None, got {hdu!r}"
+        )
+    try:
+        decoded = _decode(data, format_, limits, hdu)
+    except Refusal as refusal:
+        raise ImageFileError(f"{shown(name)} {refusal}") from None
+    except MemoryError as error:
+        raise ImageFileError(f"{shown(name)} needs more memory than there is to be decoded as {format_}") from error
     except Exception as error:  # the decode boundary: a broken file may raise anything at all in a decoder
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise ImageFileError(f"{path} cannot be decoded as {format_}: {reason}") from error
-    return _record(decoded, path, format_, allow_nan=allow_nan)
+        raise ImageFileError(f"{shown(name)} cannot be decoded as {format_}: {shown(reason)}") from error
+    said = tuple(sentence for sentence in (name_says_otherwise(name, format_), decoded.assumed) if sentence)
+    return _record(decoded, name, path, format_, said, allow_nan=allow_nan), said
 
 
-def _read_bytes(path: Path) -> bytes:
-    """The bytes of a regular file; folders, pipes and devices are refused before they are opened."""
-    mode = path.stat().st_mode
-    if stat.S_ISDIR(mode):
-        raise IsADirectoryError(f"{path} is a folder, not a picture")
-    if not stat.S_ISREG(mode):
-        raise ImageFileError(f"{path} is not a regular file")
-    data = path.read_bytes()
-    if not data:
-        raise ImageFileError(f"{path} is empty (0 bytes)")
-    return data
-
-
-def _format_of(data: bytes) -> str | None:
-    """The format by magic bytes, None if it is none that we read."""
-    magic = {
-        b"\x89PNG\r\n\x1a\n": "PNG",
-        b"\xff\xd8\xff": "JPEG",
-        b"II*\0": "TIFF",
-        b"MM\0*": "TIFF",
-        b"II+\0": "TIFF",  # BigTIFF
-        b"MM\0+": "TIFF",
-        b"BM": "BMP",
-        b"\x93NUMPY": "NPY",
-    }
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "WEBP"
-    return next((name for start, name in magic.items() if data.startswith(start)), None)
-
-
-def _not_a_picture(path: Path, data: bytes) -> str:
-    if path.suffix.lower() in SUFFIXES:
-        return f"{path} is not a picture, whatever its name says: it begins with {data[:8]!r}"
-    return f"{path} is not a {_READABLE} file: it begins with {data[:8]!r}"
-
-
-def _decode(data: bytes, format_: str) -> Decoded:
+def _decode(data: bytes, format_: str, limits: Limits, hdu: int | str | None) -> Decoded:
+    check_header(data, format_, limits)
     if format_ == "NPY":
-        return _decode_npy(data)
-    if format_ == "TIFF":
-        decoded = decode_tiff(data)
-        return _decode_pillow(data, format_) if decoded is None else decoded
-    return _decode_pillow(data, format_)
+        return decode_npy(data, limits)
+    if format_ == "FITS":
+        return decode_fits(data, limits, hdu)
+    if format_ == "HEIF":
+        return decode_heif(data, limits)
+    if format_ == "RAW":
+        return decode_raw(data, limits)
+    if format_ == "TIFF" and (decoded := decode_tiff(data, limits)) is not None:
+        return decoded
+    return decode_raster(data, format_, limits)
 
 
-def _decode_npy(data: bytes) -> Decoded:
-    """An array; its last axis is colour if it holds 3 or 4 and the two before it are those of a picture."""
-    array = np.load(io.BytesIO(data), allow_pickle=False)
-    colour = looks_like_colour(array.shape, 2)
-    return Decoded(pixels=array, axes="YXS" if colour else None)
-
-
-def _decode_pillow(data: bytes, format_: str) -> Decoded:
-    from PIL import Image
-
-    # Bytes 24 and 25 of a PNG are bit depth and colour type (2, 4 and 6 have more than one sample).
-    if format_ == "PNG" and data[24:25] == b"\x10" and data[25:26] in (b"\x02", b"\x04", b"\x06"):
-        raise Refusal(
-            "is a PNG of 16 bits and several channels, of which 8 bits would be read: convert it to TIFF first"
-        )
-    with Image.open(io.BytesIO(data), formats=(format_,)) as picture:
-        frames = getattr(picture, "n_frames", 1)
-        if format_ in ("PNG", "WEBP") and frames > 1:
-            raise Refusal(f"is an animation of {frames} frames: save the one you want as a picture")
-        picture.load()
-        mode = _lossless_mode(picture)
-        pixels = np.asarray(picture if mode == picture.mode else picture.convert(mode))
-        if picture.mode == "I":  # 16-bit grey PNG in Pillow before 11
-            pixels = pixels.astype(np.uint16, casting="unsafe")
-        orientation = int(picture.getexif().get(0x0112, 1))
-        return Decoded(
-            pixels=pixels,
-            axes="YX" if pixels.ndim == 2 else "YXS",
-            alpha=mode in ("LA", "RGBA"),
-            orientation=orientation,
-            exif=_upright_exif(picture, orientation),
-            icc_profile=picture.info.get("icc_profile"),
-            dpi=_dpi(picture),
-            left_behind=_left_behind(picture, format_),
-        )
-
-
-def _lossless_mode(picture: Any) -> str:
-    """The Pillow mode that holds every pixel of this picture, palettes and transparent colours resolved."""
-    transparent = "transparency" in picture.info
-    if picture.mode in ("P", "PA"):
-        return "RGBA" if transparent or picture.mode == "PA" else "RGB"
-    if picture.mode in ("1", "L"):
-        return "LA" if transparent else "L"
-    if picture.mode == "RGB":
-        return "RGBA" if transparent else "RGB"
-    if picture.mode in ("LA", "RGBA", "F"):
-        return str(picture.mode)
-    if (picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format == "PNG")) and not transparent:
-        return str(picture.mode)
-    if picture.mode == "CMYK":
-        raise Refusal("is in CMYK (printing inks), not in light: convert it to RGB with its colour profile first")
-    raise Refusal(f"has pixels of the kind {picture.mode!r}{' with a transparent value' * transparent}, not read here")
-
-
-def _upright_exif(picture: Any, orientation: int) -> bytes | None:
-    """The EXIF block, untouched if the picture is upright, else saying that it now is (or viewers turn it again)."""
-    block = picture.info.get("exif")
-    if orientation == 1 or not block:
-        return block or None
-    exif = picture.getexif()
-    exif[0x0112] = 1
-    return bytes(exif.tobytes())
-
-
-def _dpi(picture: Any) -> tuple[float, float] | None:
-    along_row, along_column = (float(value) for value in picture.info.get("dpi", (0, 0)))
-    good = np.isfinite([along_row, along_column]).all() and min(along_row, along_column) > 0
-    return (along_row, along_column) if good else None
-
-
-def _left_behind(picture: Any, format_: str) -> tuple[str, ...]:
-    further = format_ == "JPEG" and getattr(picture, "n_frames", 1) > 1  # MPO: phones keep a depth map or a second view
-    seen = {"XMP": "xmp" in picture.info, "the further pictures inside": further}
-    if format_ == "TIFF":
-        seen["EXIF"] = 0x8769 in picture.getexif()
-    return tuple(name for name, there in seen.items() if there)
-
-
-def _record(decoded: Decoded, path: Path, format_: str, *, allow_nan: bool) -> ImageFile:
+def _record(
+    decoded: Decoded, name: str, path: Path | None, format_: str, said: tuple[str, ...], *, allow_nan: bool
+) -> ImageFile:
     """Turn the picture upright, take alpha off, and pass the pixels through the numerical door."""
     pixels, axes, alpha = decoded.pixels, decoded.axes, None
     if axes is not None:
         pixels = upright(pixels, decoded.orientation, axes.index("Y"), axes.index("X"))
     if axes is not None and decoded.alpha:
         samples = axes.index("S")
-        alpha = as_float_image(pixels.take(-1, axis=samples), f"the alpha of {path}")[0]
+        alpha = as_float_image(pixels.take(-1, axis=samples), f"the alpha of {shown(name)}")[0]
         pixels = pixels.take(range(pixels.shape[samples] - 1), axis=samples)
         if pixels.shape[samples] == 1:
             pixels, axes = pixels.squeeze(samples), axes.replace("S", "")
     holes = ~np.isfinite(pixels) if allow_nan and pixels.dtype.kind == "f" else None
     if holes is not None and holes.any():
-        filled, dtype = as_float_image(np.where(holes, np.zeros((), pixels.dtype), pixels), str(path))
+        filled, dtype = as_float_image(np.where(holes, np.zeros((), pixels.dtype), pixels), shown(name))
         image = np.where(holes, np.asarray(np.nan, filled.dtype), filled)
     else:
-        image, dtype = as_float_image(pixels, str(path))
+        image, dtype = as_float_image(pixels, shown(name))
     if dtype.kind in "iu" and dtype.itemsize == 8 and (to_dtype(image, dtype) != pixels).any():
         raise ImageFileError(
-            f"{path} holds 64-bit integers too large for floats: save it as floats or narrower integers"
+            f"{shown(name)} holds 64-bit integers too large for floats: save it as floats or narrower integers"
         )
     channels = [] if axes is None else [axis for axis, letter in enumerate(axes) if letter in "SC"]
     if len(channels) > 1:
-        raise ImageFileError(f"{path} has two channel axes ({axes}): save them as one picture each")
+        raise ImageFileError(f"{shown(name)} has two channel axes ({axes}): save them as one picture each")
     return ImageFile(
         image=image,
         channel_axis=channels[0] if channels else None,
@@ -221,6 +170,17 @@ def _record(decoded: Decoded, path: Path, format_: str, *, allow_nan: bool) -> I
         icc_profile=decoded.icc_profile,
         dpi=decoded.dpi,
         left_behind=decoded.left_behind,
+        xmp=decoded.xmp,
+        text=decoded.text,
+        mode=decoded.mode,
+        bit_depth=decoded.bit_depth,
+        palette=decoded.palette,
+        pages=decoded.pages,
+        orientation=decoded.orientation,
+        header=decoded.header,
+        microscope=decoded.microscope,
+        png_chunks=decoded.png_chunks,
+        notes=(*said, *decoded.notes),
     )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,43 +13,112 @@ from typing import Any
 import numpy as np
 
 from restoretk._arrays import Array
+from restoretk.image_files import exif, xmp
+from restoretk.image_files.deep import decode_deep
+from restoretk.image_files.limits import Limits
 from restoretk.image_files.record import Decoded, Refusal
+from restoretk.image_files.tiff_layout import check_directories, check_segments
 
-_LARGEST = 2**30  # values in one file: 4 GiB as float32
+# Compression: none, and zlib under its two numbers. Of others tifffile takes more memory than the pixels need (PackBits),
+# inflates more than was asked for (LZMA), or lacks the codec.
+_CODECS = (1, 8, 32946)
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2  # TIFF 6.0, PhotometricInterpretation
 _UNSPECIFIED, _PREMULTIPLIED = 0, 1  # TIFF 6.0, ExtraSamples
+_PLANAR = 2  # TIFF 6.0, PlanarConfiguration
 _INCH = 2  # TIFF 6.0, ResolutionUnit
 
 
-def decode_tiff(data: bytes) -> Decoded | None:
+def decode_tiff(data: bytes, limits: Limits) -> Decoded | None:
     """The pixels of a TIFF; None where tifffile lacks the codec and Pillow reads the file exactly.
 
-    The descriptions of microscopes (OME-XML) are not parsed: their text may be hostile.
+    Decoded from bytes, so that no other file is opened whatever the descriptions say; those of microscopes (OME-XML) are
+    not parsed, since their text may be hostile.
     """
     import tifffile
 
+    check_directories(data, limits)
     with _logged_errors_refused(), tifffile.TiffFile(io.BytesIO(data), is_ome=False) as tiff:
         page = tiff.pages.first
+        if page.dtype is None:
+            raise Refusal(f"has pixels of {page.bitspersample} bits of a kind that is not read here")
+        values = [math.prod(series.shape) for series in tiff.series]
+        limits.check_size(
+            values=sum(values),
+            item_bytes=page.dtype.itemsize,
+            file_bytes=len(data),
+            frames=sum(values) // max(math.prod(page.shape), 1),
+        )
         if not _plain(page, tifffile):
-            _refuse_unless_pillow_is_exact(page, len(tiff.pages))
-            return None
-        pixels, axes = _one_array(list(tiff.series))
+            if _pillow_is_exact(page, len(tiff.pages)):
+                return None
+            pixels, axes, assumed = *_by_libvips(data, page), ""
+        else:
+            check_segments(data, [each for series in tiff.series for each in series.pages if each is not None])
+            pixels, axes = _one_array(list(tiff.series))
+            axes, assumed = _read_planes(page, tiff.shaped_metadata, axes)
         if "Y" not in axes or "X" not in axes:
             raise Refusal(f"has the axes {axes}, among which are no rows and columns (Y, X)")
+        stored = pixels.dtype
         if page.photometric == _WHITE_IS_ZERO:
             pixels = _inverted(pixels)
         if pixels.dtype == bool:
             pixels = pixels.astype(np.uint8) * np.uint8(255)
-        orientation = page.tags.valueof(274, default=1)
+        packet = page.tags.valueof(700)
+        packet = packet if isinstance(packet, bytes) else str(packet).encode() if packet else None
         return Decoded(
             pixels=pixels,
             axes=axes,
             alpha=_has_alpha(page, pixels, axes),
-            orientation=int(orientation),
+            orientation=_orientation(page),
+            exif=exif.from_tiff(data),
+            text=_records(tiff.shaped_metadata),
+            microscope=bool(page.is_ome or page.is_imagej or page.is_micromanager or page.is_lsm),
+            xmp=None if packet is None else xmp.with_orientation_1(packet),
             icc_profile=page.iccprofile,
             dpi=_dpi(page),
-            left_behind=tuple(name for tag, name in ((700, "XMP"), (34665, "EXIF")) if tag in page.tags),
+            mode=f"{_word(page.photometric)}, {stored}, {_word(page.compression)}",
+            bit_depth=int(page.bitspersample),
+            pages=len(tiff.pages),
+            left_behind=_left_behind(page, data),
+            assumed=assumed,
         )
+
+
+def _word(number: Any) -> str:
+    """What tifffile calls a number of the specification, or the number."""
+    return str(getattr(number, "name", number)).lower()
+
+
+def _records(shaped: Any) -> dict[str, str]:
+    """How a stack was made, where this program wrote it beside its axes: records in JSON, one a line."""
+    records = [record for entry in shaped or () for record in entry.get("restoretk", ()) if isinstance(record, dict)]
+    return {"restoretk": "\n".join(json.dumps(record) for record in records)} if records else {}
+
+
+def _orientation(page: Any) -> int:
+    value = page.tags.valueof(274, default=1)
+    return int(value) if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _left_behind(page: Any, data: bytes) -> tuple[str, ...]:
+    """What is not carried: descriptions that say how a microscope stored the stack, EXIF of a BigTIFF, smaller copies."""
+    seen = {
+        "the description of its microscope": page.is_ome or page.is_imagej or page.is_micromanager or page.is_lsm,
+        "EXIF": data[2:4] in (b"+\0", b"\0+") and 34665 in page.tags,
+        "the smaller copies inside": 330 in page.tags,
+    }
+    return tuple(name for name, there in seen.items() if there)
+
+
+def _by_libvips(data: bytes, page: Any) -> tuple[Array, str]:
+    """Pixels of a compression that only libvips reads exactly, such as 16-bit colours by LZW."""
+    pixels = decode_deep(data, "TIFF")
+    axes = "YXS" if pixels.ndim == 3 else "IYXS"
+    if page.samplesperpixel == 1:
+        pixels, axes = pixels[..., 0], axes[:-1]
+    if pixels.dtype != page.dtype or pixels.shape[axes.index("Y")] != page.imagelength:
+        raise Refusal(f"is a TIFF of {page.dtype} by {_word(page.compression)}, which cannot be read exactly here")
+    return pixels, axes
 
 
 @contextmanager
@@ -71,37 +142,75 @@ def _logged_errors_refused() -> Iterator[None]:
 def _plain(page: Any, tifffile: Any) -> bool:
     """Whether tifffile alone reads this page: codec, predictor, colour and sample size."""
     return (
-        page.compression in tifffile.TIFF.DECOMPRESSORS
+        int(page.compression) in _CODECS
+        and page.compression in tifffile.TIFF.DECOMPRESSORS
         and page.predictor in tifffile.TIFF.UNPREDICTORS
         and page.photometric in (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB)
         and page.bitspersample in (1, 8, 16, 32, 64)
     )
 
 
-def _refuse_unless_pillow_is_exact(page: Any, pages: int) -> None:
+def _pillow_is_exact(page: Any, pages: int) -> bool:
     """Pillow reads one page of at most 8 bits, or of 16 bits and one sample; it reads 16-bit colour as 8 bits."""
-    if pages > 1 or not (page.bitspersample <= 8 or (page.bitspersample == 16 and page.samplesperpixel == 1)):
-        raise Refusal(
-            f"is a TIFF of {pages} page(s), {page.samplesperpixel} sample(s) of {page.bitspersample} bits, compression "
-            f"{page.compression.name}, which cannot be read exactly here: save it without compression"
-        )
+    return pages == 1 and (page.bitspersample <= 8 or (page.bitspersample == 16 and page.samplesperpixel == 1))
 
 
 def _one_array(series: list[Any]) -> tuple[Array, str]:
     """All pages as one array: pages that were written one by one and are alike become a stack."""
     if not series:
         raise Refusal("holds no picture")
-    values = sum(int(np.prod(s.shape, dtype=object)) for s in series)
-    if values > _LARGEST:
-        raise Refusal(f"holds {values} values, more than the limit of {_LARGEST}")
     first = series[0]
     if len(series) == 1:
-        return first.asarray(), first.axes
+        return _whole(first), first.axes
     kinds = {(s.shape, s.dtype, s.axes) for s in series}
     if len(kinds) > 1:
         shapes = ", ".join(str(s.shape) for s in series[:4])
         raise Refusal(f"holds {len(series)} pictures that are not alike (shapes {shapes}): save the one you want")
-    return np.stack([s.asarray() for s in series]), "I" + first.axes
+    return np.stack([_whole(s) for s in series]), "I" + first.axes
+
+
+def _whole(series: Any) -> Array:
+    """The pixels of a series; tifffile returns empty arrays for some broken files without a word."""
+    pixels = np.asarray(series.asarray())
+    if pixels.shape != tuple(series.shape) or pixels.size == 0:
+        raise Refusal(
+            f"is a damaged TIFF: it should hold pixels of shape {tuple(series.shape)} and holds {pixels.shape}"
+        )
+    for page in series.pages:
+        if page is None:
+            continue  # behind the first page of a stack that lies in one piece
+        counts, needed = page.databytecounts, _bytes_of(page.keyframe)
+        if not counts or (int(page.keyframe.compression) == 1 and sum(counts) < needed):
+            raise Refusal(f"is a damaged TIFF: a page of {needed} bytes of pixels has only {sum(counts)}")
+    return pixels
+
+
+def _bytes_of(page: Any) -> int:
+    """The bytes that the pixels of an uncompressed page need at least."""
+    bits = int(page.imagelength) * int(page.imagewidth) * int(page.samplesperpixel) * int(page.bitspersample)
+    return bits // 8
+
+
+def _read_planes(page: Any, shaped: Any, axes: str) -> tuple[str, str]:
+    """What planes of a file are that tifffile tagged as colour by itself: the axes, and what was assumed.
+
+    Given an array of 3 or 4 planes and no word about them, tifffile tags them as planar RGB or RGBA: the tags of a stack of
+    slices and of a colour picture are then the same to the last bit. Who means another thing names the axes in the file.
+    Three planes are taken for what the tags say; four, of which a picture would have to be both planar and transparent,
+    for a stack.
+    """
+    by_itself = shaped is not None and not any("axes" in entry for entry in shaped)
+    if not (by_itself and page.photometric == _RGB and int(page.planarconfig) == _PLANAR and axes.endswith("SYX")):
+        return axes, ""
+    otherwise = "tifffile.imwrite(..., metadata={{'axes': '{}'}}) says otherwise"
+    if page.samplesperpixel == 4:
+        stack = axes.replace("S", "Z")
+        return stack, "holds 4 planes, taken for a stack of slices and not for RGBA; " + otherwise.format(axes)
+    return (
+        axes,
+        f"holds {page.samplesperpixel} planes, taken for RGB and not for a stack of slices; "
+        + otherwise.format(axes.replace("S", "Z")),
+    )
 
 
 def _inverted(pixels: Array) -> Array:
@@ -132,23 +241,3 @@ def _dpi(page: Any) -> tuple[float, float] | None:
     along_row, along_column = page.get_resolution(unit="INCH")
     good = np.isfinite([along_row, along_column]).all() and min(along_row, along_column) > 0
     return (float(along_row), float(along_column)) if good else None
-
-
-def encode_tiff(
-    pixels: Array, axes: str | None, *, alpha: bool, icc_profile: bytes | None, dpi: tuple[float, float] | None
-) -> bytes:
-    """An uncompressed TIFF, which every reader opens; the axis "S", if there is one, is the last."""
-    import tifffile
-
-    samples = pixels.shape[-1] if axes is not None and axes.endswith("S") else 1
-    options: dict[str, Any] = {"photometric": "rgb" if samples - alpha == 3 else "minisblack"}
-    if samples > 1:
-        options["planarconfig"] = "contig"
-    if alpha:
-        options["extrasamples"] = ["unassalpha"]
-    if dpi is not None:
-        options |= {"resolution": dpi, "resolutionunit": "INCH"}
-    target = io.BytesIO()
-    metadata = None if axes is None else {"axes": axes}
-    tifffile.imwrite(target, pixels, metadata=metadata, iccprofile=icc_profile, **options)
-    return target.getvalue()

@@ -1,13 +1,9 @@
-"""Floats to a file: clipped and quantised here and nowhere else, whole or not at all, never over its own source."""
+"""Floats to a file: clipped and quantised here and nowhere else, and nothing lost without a word."""
 
 from __future__ import annotations
 
-import contextlib
-import io
-import os
-import secrets
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,103 +11,40 @@ import numpy as np
 import numpy.typing as npt
 
 from restoretk._arrays import Array, check_finite, to_dtype
-from restoretk.image_files.record import SUFFIXES, ImageFile, ImageFileError, Refusal, WrittenFile
-from restoretk.image_files.tiff import encode_tiff
+from restoretk.image_files.atomic import check_output_path, write_bytes
+from restoretk.image_files.encoding import encode, made_by_text
+from restoretk.image_files.formats import FORMATS, check_shape, dtype_for, losses, only_said
+from restoretk.image_files.record import SUFFIXES, WRITTEN, ImageFile, ImageFileError, Refusal, WrittenFile, shown
 
-
-@dataclass(frozen=True)
-class _Format:
-    """What a format holds: dtypes in grey and in colour (None: every integer and float), alpha, stacks, metadata."""
-
-    grey: tuple[str, ...] | None
-    colour: tuple[str, ...] | None
-    alpha: bool
-    stacks: bool
-    metadata: tuple[str, ...]
-    options: dict[str, Any] = field(default_factory=dict)  # how Pillow is to write it
-
-
-_FORMATS = {
-    "PNG": _Format(("uint8", "uint16"), ("uint8",), True, False, ("EXIF", "ICC profile", "resolution")),
-    "JPEG": _Format(
-        ("uint8",), ("uint8",), False, False, ("EXIF", "ICC profile", "resolution"), {"quality": 95, "subsampling": 0}
-    ),
-    "WEBP": _Format(("uint8",), ("uint8",), True, False, ("EXIF", "ICC profile"), {"lossless": True, "exact": True}),
-    "BMP": _Format(("uint8",), ("uint8",), False, False, ("resolution",)),
-    "TIFF": _Format(None, None, True, True, ("ICC profile", "resolution")),
-    "NPY": _Format(None, None, False, True, ()),
-}
-
-
-def check_output_path(path: str | Path, *, inputs: Iterable[str | Path | None] = (), overwrite: bool = False) -> Path:
-    """The path, if a file may be made there: worth asking before the work, not after.
-
-    Raises
-    ------
-    OSError
-        If the folder does not exist, if the path is a folder, or if the file exists and ``overwrite`` is False.
-    ValueError
-        If the path is the same file as one of ``inputs``, also through a link, whatever ``overwrite`` says.
-    """
-    path = Path(path)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"the folder of the output {path} does not exist: {path.parent}")
-    if path.is_dir():
-        raise IsADirectoryError(f"the output {path} is a folder: give the name of a file")
-    if path.exists():
-        for source in inputs:
-            if source is not None and Path(source).exists() and path.samefile(source):
-                raise ImageFileError(f"the output {path} is the same file as the input {source}: give it another name")
-        if not overwrite:
-            raise FileExistsError(f"the output {path} exists: overwriting it must be asked for (--force)")
-    return path
+_MOST_CLIPPED = 0.5  # share of pixels above white: more, and the picture is not in units of white
 
 
 def check_output(
-    path: str | Path, like: ImageFile, *, dtype: npt.DTypeLike | None = None, overwrite: bool = False
+    path: str | Path,
+    like: ImageFile,
+    *,
+    dtype: npt.DTypeLike | None = None,
+    overwrite: bool = False,
+    replace_input: bool = False,
+    allow_loss: bool = False,
+    strip: bool = False,
+    quality: int | None = None,
 ) -> tuple[Path, str, np.dtype[Any]]:
     """Path, format and dtype for a picture like this one, if that file may be made and can hold it.
+
+    Parameters are those of `write_image`.
 
     Raises
     ------
     ImageFileError
-        If the suffix is unknown, or the format cannot hold the dtype, the transparency or the stack.
+        If the suffix is unknown, or the format cannot hold the dtype, the transparency, the stack or the metadata.
     OSError, ValueError
         As `check_output_path`, with the file that ``like`` was read from as input.
     """
-    path = check_output_path(path, inputs=(like.path,), overwrite=overwrite)
-    name = SUFFIXES.get(path.suffix.lower())
-    if name is None:
-        raise ImageFileError(
-            f"the suffix of the output {path} must be one of {', '.join(SUFFIXES)}, got {path.suffix!r}"
-        )
-    target = np.dtype(like.dtype if dtype is None else dtype)
-    try:
-        _refuse_loss(name, target, like)
-    except Refusal as refusal:
-        raise ImageFileError(f"the output {path} {refusal}") from None
+    path = check_output_path(path, inputs=(like.path,), overwrite=overwrite, replace_input=replace_input)
+    name = _format_for(path)
+    target, _ = _check(name, like, f"the output {shown(path)}", dtype, allow_loss, strip, quality)
     return path, name, target
-
-
-def _refuse_loss(name: str, dtype: np.dtype[Any], like: ImageFile) -> None:
-    """Raise Refusal with what the format cannot hold of a picture like this one."""
-    holds = _FORMATS[name]
-    colour = like.channel_axis is not None
-    allowed = holds.colour if colour else holds.grey
-    if dtype.kind not in "iuf" or dtype.itemsize > 8:
-        raise Refusal(f"cannot hold {dtype}: the dtype must be an integer or a float of at most 64 bits")
-    if allowed is not None and dtype.name not in allowed:
-        what = "colour" if colour else "grey"
-        raise Refusal(
-            f"cannot hold {what} of dtype {dtype}: as {name} it holds {' or '.join(allowed)}; write .tif, or ask "
-            f"for the dtype uint8"
-        )
-    if like.alpha is not None and not holds.alpha and (like.alpha < 1).any():
-        raise Refusal(f"cannot hold the transparency of the picture as {name}: write .png or .tif")
-    if not holds.stacks and like.image.ndim != 2 + colour:
-        raise Refusal(f"cannot hold an array of shape {like.image.shape} as {name}: write .tif or .npy")
-    if not holds.stacks and like.channel_axis is not None and like.image.shape[like.channel_axis] != 3:
-        raise Refusal(f"cannot hold {like.image.shape[like.channel_axis]} channels as {name}: write .tif or .npy")
 
 
 def write_image(
@@ -122,12 +55,16 @@ def write_image(
     channel_axis: int | None = None,
     dtype: npt.DTypeLike | None = None,
     overwrite: bool = False,
+    replace_input: bool = False,
+    allow_loss: bool = False,
+    strip: bool = False,
+    quality: int | None = None,
+    made_by: Mapping[str, Any] | None = None,
 ) -> WrittenFile:
     """Write floats as a picture of the same kind as ``like``, and say what it cost.
 
     For integer files the image is multiplied by the largest level, rounded to nearest and clipped; floats are written
-    as they are. JPEG is written at quality 95 without colour subsampling, WebP without loss, TIFF without compression.
-    The file appears whole or not at all.
+    as they are. TIFF is written without compression. The file appears whole or not at all.
 
     Parameters
     ----------
@@ -140,80 +77,188 @@ def write_image(
     channel_axis : int, optional
         The colour axis where there is no ``like``.
     dtype : dtype, optional
-        The dtype of the pixels in the file. By default that of ``like``; without it that of the image for TIFF and NPY
-        and uint8 for the others.
+        The dtype of the pixels in the file. By default that of ``like``; without it that of the image for TIFF, NPY and
+        FITS, and uint8 for the others.
     overwrite : bool
-        Whether a file that exists may be replaced. The file that ``like`` was read from never is.
+        Whether a file that exists may be replaced.
+    replace_input : bool
+        Whether even the file that ``like`` was read from may.
+    allow_loss : bool
+        Write what the format holds of the picture and say what it does not; by default that is an error.
+    strip : bool
+        Leave out the metadata of the source: EXIF, ICC profile, XMP, resolution, text.
+    quality : int, optional
+        1 to 100, of a JPEG (95 by default, without colour subsampling) or a WebP (without loss by default).
+    made_by : mapping, optional
+        How the picture was made, put beside it as one line of JSON: in the EXIF description of a JPEG, WebP or TIFF, as
+        text of a PNG, as HISTORY of a FITS file.
 
     Raises
     ------
     ImageFileError, ValueError, OSError
         As `check_output`, and if the image is not finite or its transparency has another shape.
     """
+    like = _like(image, like, channel_axis, floats=_holds_floats(Path(path)))
+    path, name, _ = check_output(
+        path,
+        like,
+        dtype=dtype,
+        overwrite=overwrite,
+        replace_input=replace_input,
+        allow_loss=allow_loss,
+        strip=strip,
+        quality=quality,
+    )
+    data, written = _encoded(name, f"the output {shown(path)}", image, like, dtype, allow_loss, strip, quality, made_by)
+    write_bytes(path, data)
+    return replace(written, path=path)
+
+
+def encode_image(
+    format_: str,
+    image: Array,
+    *,
+    like: ImageFile | None = None,
+    channel_axis: int | None = None,
+    dtype: npt.DTypeLike | None = None,
+    allow_loss: bool = False,
+    strip: bool = False,
+    quality: int | None = None,
+    made_by: Mapping[str, Any] | None = None,
+) -> tuple[bytes, WrittenFile]:
+    r"""The bytes that `write_image` would write, for a stream; ``format_`` is one of ``WRITTEN``, such as PNG.
+
+    The path of the record is ``Path("-")``.
+
+    Examples
+    --------
+    >>> data, written = encode_image("PNG", np.zeros((2, 3)))
+    >>> data[:4], written.dtype.name
+    (b'\x89PNG', 'uint8')
+    """
+    if format_ not in WRITTEN:
+        raise ValueError(f"the format must be one of {', '.join(WRITTEN)}, got {format_!r}")
+    like = _like(image, like, channel_axis, floats=format_ in ("TIFF", "NPY", "FITS"))
+    return _encoded(format_, "the output", image, like, dtype, allow_loss, strip, quality, made_by)
+
+
+def what_is_lost(like: ImageFile, format_: str) -> tuple[str, ...]:
+    """What a file of that format could not hold of a picture, by name, the depth of its numbers among it."""
+    try:
+        check_shape(format_, like)
+    except Refusal as refusal:
+        return (f"everything: it {refusal}",)
+    _, depth = dtype_for(format_, like.dtype, like, allow_loss=True)
+    return (*((depth,) if depth else ()), *losses(format_, like), *only_said(format_, like))
+
+
+def _like(image: Array, like: ImageFile | None, channel_axis: int | None, *, floats: bool) -> ImageFile:
+    """The source that a picture was made from, or one without anything beside the pixels."""
     image = np.asarray(image)
     check_finite(image, "image")
     if like is None:
-        floats = SUFFIXES.get(Path(path).suffix.lower()) in ("TIFF", "NPY")
         axis = None if channel_axis is None else channel_axis % image.ndim
-        like = ImageFile(image=image, channel_axis=axis, dtype=np.dtype(image.dtype if floats else np.uint8), format="")
-    elif like.image.ndim != image.ndim:
+        dtype = np.dtype(image.dtype if floats else np.uint8)
+        return ImageFile(image=image, channel_axis=axis, dtype=dtype, format="")
+    if like.image.ndim != image.ndim:
         raise ValueError(f"image must have {like.image.ndim} axes like its source, got shape {image.shape}")
-    path, name, target = check_output(path, like, dtype=dtype, overwrite=overwrite)
+    return like
+
+
+def _holds_floats(path: Path) -> bool:
+    return SUFFIXES.get(path.suffix.lower()) in ("TIFF", "NPY", "FITS")
+
+
+def _format_for(path: Path) -> str:
+    """The format that a file name asks for, if it can be written."""
+    name = SUFFIXES.get(path.suffix.lower())
+    if name in WRITTEN:
+        return name
+    suffixes = ", ".join(suffix for suffix, of in SUFFIXES.items() if of in WRITTEN)
+    why = {"GIF": " (a GIF holds 256 colours)", "HEIF": " (HEIC is only read)"}.get(name or "", "")
+    raise ImageFileError(f"the suffix of the output {shown(path)} must be one of {suffixes}, got {path.suffix!r}{why}")
+
+
+def _check(
+    name: str,
+    like: ImageFile,
+    words: str,
+    dtype: npt.DTypeLike | None,
+    allow_loss: bool,
+    strip: bool,
+    quality: int | None,
+) -> tuple[np.dtype[Any], tuple[str, ...]]:
+    """The dtype to write and what is lost, if that is allowed."""
+    if quality is not None and (name not in ("JPEG", "WEBP") or not 1 <= quality <= 100):
+        raise ValueError(f"quality must be 1 to 100 and for JPEG or WebP, got {quality} for {name}")
+    wanted = np.dtype(like.dtype if dtype is None else dtype)
+    if wanted.kind in "iu" and (unscaled := like.unscaled()) and np.mean(like.image > 1) > _MOST_CLIPPED:
+        source = shown(like.path) if like.path else "the picture"
+        raise ImageFileError(f"{words} would be all but white: {source} {unscaled}")
     try:
-        data = _encode(name, to_dtype(image, target), like, target)
-    except Exception as error:  # the encode boundary: the twin of the decode boundary in reading.py
+        check_shape(name, like)
+        target, depth = dtype_for(name, wanted, like, allow_loss=allow_loss)
+    except Refusal as refusal:
+        raise ImageFileError(f"{words} {refusal}") from None
+    lost = losses(name, like, strip=strip)
+    if lost and not allow_loss:
+        stripped = ", leave the metadata out (--strip)" if lost != ("transparency",) else ""
         raise ImageFileError(
-            f"the output {path} cannot be encoded as {name}: {' '.join(str(error).split())}"
-        ) from error
-    write_bytes(path, data)
-    pixels = image.size // (1 if like.channel_axis is None else image.shape[like.channel_axis])
-    clipped = _clipped(image, target, like.channel_axis)
-    return WrittenFile(path=path, format=name, dtype=target, pixels=pixels, clipped=clipped, lost=_lost(name, like))
+            f"{words} cannot hold the {', the '.join(lost)} of the picture as {name}: write .tif or .png{stripped}, "
+            f"or allow the loss (--allow-loss)"
+        )
+    return target, (*((depth,) if depth else ()), *lost)
 
 
-def _encode(name: str, pixels: Array, like: ImageFile, dtype: np.dtype[Any]) -> bytes:
-    if name == "NPY":
-        target = io.BytesIO()
-        np.save(target, pixels, allow_pickle=False)
-        return target.getvalue()
-    alpha = None if like.alpha is None or not _FORMATS[name].alpha else to_dtype(like.alpha, dtype)
-    pixels, axes = _samples_last(pixels, alpha, like, name)
-    if name == "TIFF":
-        return encode_tiff(pixels, axes, alpha=alpha is not None, icc_profile=like.icc_profile, dpi=like.dpi)
-    return _encode_pillow(name, pixels, like)
+def _encoded(
+    name: str,
+    words: str,
+    image: Array,
+    like: ImageFile,
+    dtype: npt.DTypeLike | None,
+    allow_loss: bool,
+    strip: bool,
+    quality: int | None,
+    made_by: Mapping[str, Any] | None,
+) -> tuple[bytes, WrittenFile]:
+    """The bytes and their record."""
+    image = np.asarray(image)
+    target, lost = _check(name, like, words, dtype, allow_loss, strip, quality)
+    source = _as_held(name, like, lost, strip=strip)
+    alpha = None if source.alpha is None else to_dtype(source.alpha, target)
+    try:
+        data = encode(name, to_dtype(image, target), alpha, source, quality=quality, made_by=made_by_text(made_by))
+    except Refusal as refusal:
+        raise ImageFileError(f"{words} {refusal}") from None
+    except Exception as error:  # the encode boundary: the twin of the decode boundary in reading.py
+        raise ImageFileError(f"{words} cannot be encoded as {name}: {' '.join(str(error).split())}") from error
+    said = () if strip else only_said(name, like)
+    written = WrittenFile(
+        path=Path("-"),
+        format=name,
+        dtype=target,
+        pixels=image.size // (1 if like.channel_axis is None else image.shape[like.channel_axis]),
+        clipped=_clipped(image, target, like.channel_axis),
+        lost=(*lost, *said),
+        data_bytes=len(data),
+    )
+    return data, written
 
 
-def _samples_last(pixels: Array, alpha: Array | None, like: ImageFile, name: str) -> tuple[Array, str | None]:
-    """Colour samples as the last axis with alpha behind them, and the letters of the axes that result."""
-    axes, channel = like.axes, like.channel_axis
-    if axes is None and pixels.ndim <= 3:
-        spatial = "ZYX"[3 - pixels.ndim + (channel is not None) :]
-        axes = spatial if channel is None else f"{spatial[:channel]}S{spatial[channel:]}"
-    if name != "TIFF" and axes is not None:
-        axes = axes.replace("C", "S")  # only a TIFF can hold channels as planes of their own
-    if axes is not None and "S" in axes:
-        pixels = np.moveaxis(pixels, axes.index("S"), -1)
-        axes = axes.replace("S", "") + "S"
-    if alpha is None:
-        return pixels, axes
-    if axes is None or not axes.endswith("S"):
-        pixels, axes = pixels[..., None], f"{axes}S"
-    if alpha.shape != pixels.shape[:-1]:
-        raise ValueError(f"alpha of shape {alpha.shape} does not fit a picture of shape {pixels.shape[:-1]}")
-    return np.concatenate([pixels, alpha[..., None]], axis=-1), axes
-
-
-def _encode_pillow(name: str, pixels: Array, like: ImageFile) -> bytes:
-    from PIL import Image
-
-    options = dict(_FORMATS[name].options)
-    keys = {"EXIF": "exif", "ICC profile": "icc_profile", "resolution": "dpi"}  # Pillow's names, and ours
-    for key in (keys[kind] for kind in _FORMATS[name].metadata):
-        if getattr(like, key) is not None:
-            options[key] = getattr(like, key)
-    target = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(target, name, **options)
-    return target.getvalue()
+def _as_held(name: str, like: ImageFile, lost: tuple[str, ...], *, strip: bool) -> ImageFile:
+    """The source without what the format does not hold, or what is to be left out."""
+    alpha = like.alpha if FORMATS[name].alpha else None
+    if strip:
+        return replace(
+            like, alpha=alpha, exif=None, icc_profile=None, xmp=None, dpi=None, text={}, png_chunks={}, header=""
+        )
+    dropped = {word.split()[0] for word in lost}
+    return replace(
+        like,
+        alpha=alpha,
+        exif=None if "EXIF" in dropped else like.exif,
+        xmp=None if "XMP" in dropped else like.xmp,
+    )
 
 
 def _clipped(image: Array, dtype: np.dtype[Any], channel_axis: int | None) -> int:
@@ -224,27 +269,3 @@ def _clipped(image: Array, dtype: np.dtype[Any], channel_axis: int | None) -> in
     levels = np.rint(image * info.max)
     outside = (levels < info.min) | (levels > info.max)
     return int(np.count_nonzero(outside if channel_axis is None else outside.any(axis=channel_axis)))
-
-
-def _lost(name: str, like: ImageFile) -> tuple[str, ...]:
-    carried = {"EXIF": like.exif, "ICC profile": like.icc_profile, "resolution": like.dpi}
-    lost = (kind for kind, value in carried.items() if value is not None and kind not in _FORMATS[name].metadata)
-    return (*lost, *like.left_behind)
-
-
-def write_bytes(path: str | Path, data: bytes) -> None:
-    """Put bytes at a path so that it holds either the old file or the whole new one, whatever happens meanwhile."""
-    path = Path(path)
-    part = path.parent / f".{secrets.token_hex(8)}.part"  # in the target's folder, or the replacing is not atomic
-    try:
-        # Mode 0o666 less the umask, as for any new file; O_EXCL so that nobody's file or link is followed.
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except BaseException:  # also Ctrl-C
-        with contextlib.suppress(FileNotFoundError):
-            part.unlink()
-        raise

@@ -9,7 +9,7 @@ to white, [0, 1], and nothing beyond.
 
 from __future__ import annotations
 
-from restoretk.noise.chain import NOISES, Noise, make_noise
+from restoretk.noise.chain import NOISES, Noise, make_noise, make_photograph_noise
 from restoretk.noise.coding import jpeg, quantize
 from restoretk.noise.sensor import (
     gaussian_noise,
@@ -25,6 +25,7 @@ __all__ = [
     "gaussian_noise",
     "jpeg",
     "make_noise",
+    "make_photograph_noise",
     "poisson_gaussian_noise",
     "poisson_noise",
     "quantize",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from restoretk._arrays import Array
-from restoretk._grammar import bind, split_chain
+from restoretk._grammar import bind, parse_spec, split_chain
 from restoretk.noise.coding import jpeg, quantize
 from restoretk.noise.sensor import (
     gaussian_noise,
@@ -73,6 +73,45 @@ def make_noise(spec: str | Noise | Sequence[str | Noise], *, channel_axis: int |
         return image
 
     return chained
+
+
+def make_photograph_noise(
+    spec: str, *, encode: Callable[[Array], Array], decode: Callable[[Array], Array], channel_axis: int | None = None
+) -> Noise:
+    """The noise that a spec spells, for a picture in linear light whose file holds code values.
+
+    What a sensor does happens to light. From the first link that stores the picture (quantize, jpeg) the chain happens to
+    code values, and its result is decoded to light again.
+
+    Parameters
+    ----------
+    spec : str
+        As for `make_noise`.
+    encode, decode : functions of an array
+        From light to code values and back.
+    channel_axis : int or None
+        As for `make_noise`.
+
+    Raises
+    ------
+    ValueError
+        As `make_noise`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> noise = make_photograph_noise("quantize:bits=1", encode=np.sqrt, decode=np.square)
+    >>> noise(np.array([0.2, 0.3, 0.9]), np.random.default_rng(0))
+    array([0., 1., 1.])
+    """
+    links = split_chain(spec)
+    names = [parse_spec(link)[0] for link in links]
+    stored = next((index for index, name in enumerate(names) if NOISES.get(name) in (quantize, jpeg)), len(links))
+    if stored == len(links):
+        return make_noise(spec, channel_axis=channel_axis)
+    there: Noise = lambda image, rng: encode(image)  # noqa: ARG005, E731  # nothing random in it
+    back: Noise = lambda image, rng: decode(image)  # noqa: ARG005, E731  # as above
+    return make_noise([*links[:stored], there, *links[stored:], back], channel_axis=channel_axis)
 
 
 def _one_noise(spec: str, channel_axis: int | None) -> Noise:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from restoretk._arrays import Array, as_float_image, to_dtype, to_planes
+from restoretk._grammar import OptionError
 
 
 def quantize(image: npt.ArrayLike, bits: int) -> Array:
@@ -97,5 +98,5 @@ def jpeg(image: npt.ArrayLike, quality: int, *, channel_axis: int | None = None)
 
 def _whole(value: int, name: str, low: int, high: int) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not low <= value <= high:
-        raise ValueError(f"{name} must be an integer from {low} to {high}, got {value!r}")
+        raise OptionError(f"{name} must be an integer from {low} to {high}, got {value!r}")
     return int(value)

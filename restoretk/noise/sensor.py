@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from restoretk._arrays import Array, Rng, as_float_image, to_dtype
+from restoretk._arrays import Array, Rng, as_float_image, from_unit, in_unit, to_dtype, unit_of
+from restoretk._grammar import OptionError
 
 # numpy draws Poisson counts as int64.
 _MOST_PHOTONS = 2.0**62
@@ -41,7 +42,8 @@ def gaussian_noise(image: npt.ArrayLike, sigma: float, *, rng: Rng = None) -> Ar
     working, dtype = as_float_image(image)
     sigma = _level(sigma, "sigma")
     noise = np.random.default_rng(rng).standard_normal(working.shape)
-    return to_dtype(_as(working + sigma * noise, working), dtype)
+    with np.errstate(over="ignore"):
+        return to_dtype(_as(working + sigma * noise, working), dtype)
 
 
 def poisson_noise(image: npt.ArrayLike, peak: float, *, rng: Rng = None) -> Array:
@@ -112,7 +114,8 @@ def poisson_gaussian_noise(image: npt.ArrayLike, peak: float, sigma: float, *, r
     sigma = _level(sigma, "sigma")
     generator = np.random.default_rng(rng)
     counted = _photons(working, peak, generator)
-    return to_dtype(_as(counted + sigma * generator.standard_normal(working.shape), working), dtype)
+    with np.errstate(over="ignore"):
+        return to_dtype(_as(counted + sigma * generator.standard_normal(working.shape), working), dtype)
 
 
 def salt_and_pepper_noise(image: npt.ArrayLike, amount: float, *, rng: Rng = None) -> Array:
@@ -146,7 +149,7 @@ def salt_and_pepper_noise(image: npt.ArrayLike, amount: float, *, rng: Rng = Non
     working, dtype = as_float_image(image)
     amount = _level(amount, "amount")
     if amount > 1:
-        raise ValueError(f"amount must be between 0 and 1, got {amount!r}")
+        raise OptionError(f"amount must be between 0 and 1, got {amount!r}")
     draw = np.random.default_rng(rng).random(working.shape)
     result = np.where(draw < amount / 2, 0, working)
     return to_dtype(_as(np.where(draw >= 1 - amount / 2, 1, result), working), dtype)
@@ -182,14 +185,16 @@ def speckle_noise(image: npt.ArrayLike, sigma: float, *, rng: Rng = None) -> Arr
     working, dtype = as_float_image(image)
     sigma = _level(sigma, "sigma")
     gain = 1 + sigma * np.random.default_rng(rng).standard_normal(working.shape)
-    return to_dtype(_as(working * gain, working), dtype)
+    unit = unit_of(working)  # a number near the largest may be multiplied beyond it
+    return to_dtype(from_unit(_as(in_unit(working, unit) * gain, working), unit), dtype)
 
 
 def _photons(image: Array, peak: float, rng: np.random.Generator) -> Array:
     peak = _level(peak, "peak")
     if peak == 0:
         raise ValueError("peak must be > 0, got 0")
-    mean = np.maximum(image.astype(np.float64, copy=False), 0) * peak
+    with np.errstate(over="ignore"):
+        mean = np.maximum(image.astype(np.float64, copy=False), 0) * peak
     if mean.max() > _MOST_PHOTONS:
         raise ValueError(f"peak must keep the counts below 2**62, got {peak!r} for pixels up to {image.max():.6g}")
     counts: Array = rng.poisson(mean) / peak
@@ -199,9 +204,10 @@ def _photons(image: Array, peak: float, rng: np.random.Generator) -> Array:
 def _level(value: float, name: str) -> float:
     level = float(value)
     if not 0 <= level < np.inf:
-        raise ValueError(f"{name} must be finite and >= 0, got {value!r}")
+        raise OptionError(f"{name} must be finite and >= 0, got {value!r}")
     return level
 
 
 def _as(result: Array, working: Array) -> Array:
-    return result.astype(working.dtype, copy=False)
+    largest = np.finfo(working.dtype).max
+    return np.clip(result, -largest, largest).astype(working.dtype, copy=False)

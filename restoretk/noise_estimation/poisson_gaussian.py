@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import scipy.ndimage
 
-from restoretk._arrays import Array, as_float_image, looks_like_colour, to_planes
+from restoretk._arrays import Array, as_float_image, in_unit, looks_like_colour, plain_number, to_planes, unit_of
+
+_LEVELS = ("gain", "floor", "mean_level", "gain_error")  # all in the units of the picture
 
 
 @dataclass(frozen=True)
@@ -23,15 +25,24 @@ class PoissonGaussianNoise:
         Standard deviation at black, >= 0.
     mean_level : float
         The mean of the picture, where the fit is best determined.
+    gain_error : float
+        Standard error of the gain from the scatter of the variances about the line: a gain of less than some three times
+        this may be none.
     """
 
     gain: float
     floor: float
     mean_level: float
+    gain_error: float = 0.0
 
     def sigma(self, mean: npt.ArrayLike) -> Array:
         """The standard deviation of the noise where the picture has this mean."""
         return np.sqrt(np.maximum(self.gain * np.asarray(mean, np.float64) + self.floor**2, 0.0))
+
+    def in_plain_numbers(self, unit: int) -> PoissonGaussianNoise:
+        """The same noise in plain numbers, where it was found in a picture in units of 2^unit."""
+        levels = {name: plain_number(getattr(self, name), unit) for name in _LEVELS}
+        return replace(self, **levels)
 
 
 def estimate_poisson_gaussian(image: npt.ArrayLike, *, channel_axis: int | None = None) -> PoissonGaussianNoise:
@@ -78,14 +89,17 @@ def estimate_poisson_gaussian(image: npt.ArrayLike, *, channel_axis: int | None 
         raise ValueError(f"image must have a spatial axis, got shape {working.shape} with channel_axis={channel_axis}")
     if channel_axis is None and working.ndim == 3 and looks_like_colour(working.shape, 2):
         raise ValueError(f"image of shape {working.shape} looks like colour: pass channel_axis=-1")
-    planes, _ = to_planes(working.astype(np.float64, copy=False), spatial_ndim, channel_axis)
+    unit = unit_of(working)
+    planes, _ = to_planes(in_unit(working, unit).astype(np.float64, copy=False), spatial_ndim, channel_axis)
     samples = [_quiet_pixels(plane) for plane in planes]
     level, residual = (np.concatenate(part) for part in zip(*samples, strict=True))
     if level.size < 1024:
         raise ValueError(f"image must have at least 1024 pixels that are not clipped, got {level.size}")
     means, variances = _variance_by_level(level, residual)
     gain, offset = _robust_line(means, variances)
-    return PoissonGaussianNoise(gain, float(np.sqrt(max(offset, 0.0))), float(planes.mean()))
+    error = _slope_error(means, variances, gain * means + offset)
+    found = PoissonGaussianNoise(gain, float(np.sqrt(max(offset, 0.0))), float(planes.mean()), error)
+    return found.in_plain_numbers(unit)
 
 
 def _quiet_pixels(plane: Array) -> tuple[Array, Array]:
@@ -109,6 +123,16 @@ def _variance_by_level(level: Array, residual: Array) -> tuple[Array, Array]:
     means = np.array([level[part].mean() for part in order])
     variances = np.array([(np.median(np.abs(residual[part])) / 0.67449) ** 2 for part in order])
     return means, variances
+
+
+def _slope_error(means: Array, variances: Array, line: Array) -> float:
+    """The standard error of the slope, outliers counted in full: a texture must not pass for a well measured line."""
+    scale = float(np.median(variances))
+    precision = 1 / np.maximum(line, 0.05 * scale) ** 2 if scale > 0 else np.zeros_like(line)
+    if not precision.any() or np.ptp(means) == 0:
+        return 0.0
+    spread = float(np.sum(precision * (means - np.average(means, weights=precision)) ** 2))
+    return float(np.sqrt(np.sum(precision * (variances - line) ** 2) / (means.size - 2) / spread))
 
 
 def _robust_line(means: Array, variances: Array) -> tuple[float, float]:

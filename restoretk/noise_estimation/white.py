@@ -12,15 +12,17 @@ can be very good. Two estimators that fail for different reasons look at the fra
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import scipy.fft
 import scipy.special
 
-from restoretk._arrays import Array, as_float_image, looks_like_colour, to_planes
+from restoretk._arrays import Array, in_unit, looks_like_colour, plain_number, to_planes, unit_of
 from restoretk.convolution.fourier import psf_to_otf
+from restoretk.noise_estimation.hidden_pixels import read_hidden, without_noise
+from restoretk.psf import psfs_for
 
 _TILES = 12  # tiles per axis of the cosine spectrum
 _LEAST_IN_TILE = 64  # coefficients, below which the median of a tile scatters too much
@@ -63,7 +65,11 @@ class NoiseEstimate:
 
 
 def estimate_noise_sigma(
-    image: npt.ArrayLike, psf: npt.ArrayLike | None = None, *, channel_axis: int | None = None
+    image: npt.ArrayLike,
+    psf: npt.ArrayLike | None = None,
+    *,
+    channel_axis: int | None = None,
+    mask: npt.ArrayLike | str | None = None,
 ) -> float | Array:
     """The standard deviation of white noise in a blurred (or sharp) picture.
 
@@ -76,10 +82,13 @@ def estimate_noise_sigma(
         Real and finite; integers are read as fractions of the full range of their dtype, so sigma is too.
     psf : array_like or None
         The blur, if known: its number of axes says which trailing axes are spatial (the others are a stack with one
-        noise level), and frequencies that it extinguishes are known to hold noise only. Without it all axes but the
-        channels are spatial.
+        noise level), and frequencies that it extinguishes are known to hold noise only. With as many axes as the image
+        it holds one for each channel along ``channel_axis``. Without it all axes but the channels are spatial.
     channel_axis : int or None
         The axis that holds colour channels.
+    mask : array_like of bool, "nan", "saturated", "nan+saturated" or None
+        Pixels not to use: True where hidden (they may be NaN), of the shape of the image or of its spatial axes; where the
+        image is not finite; or at full range. None uses every pixel.
 
     Returns
     -------
@@ -90,7 +99,7 @@ def estimate_noise_sigma(
     ------
     TypeError, ValueError
         For an image that is empty, not real or not finite, that looks like colour without ``channel_axis``, or that has
-        fewer axes than the psf.
+        fewer axes than the psf, and for a psf that `restoretk.psf.check_psf` refuses.
 
     Examples
     --------
@@ -101,14 +110,18 @@ def estimate_noise_sigma(
     >>> round(estimate_noise_sigma(noisy), 3)
     0.02
     """
-    estimates = measure_noise(image, psf, channel_axis=channel_axis)
+    estimates = measure_noise(image, psf, channel_axis=channel_axis, mask=mask)
     if channel_axis is None:
         return estimates[0].sigma
     return np.array([estimate.sigma for estimate in estimates])
 
 
 def measure_noise(
-    image: npt.ArrayLike, psf: npt.ArrayLike | None = None, *, channel_axis: int | None = None
+    image: npt.ArrayLike,
+    psf: npt.ArrayLike | None = None,
+    *,
+    channel_axis: int | None = None,
+    mask: npt.ArrayLike | str | None = None,
 ) -> tuple[NoiseEstimate, ...]:
     """The noise level of each channel with the evidence for it: the minimum of spectral floor and quiet blocks.
 
@@ -138,18 +151,38 @@ def measure_noise(
     >>> measure_noise(noise)[0].confidence > 0.9
     True
     """
-    working, dtype = as_float_image(image)
+    spatial_of_psf = (
+        None if psf is None else np.ndim(psf) - (channel_axis is not None and np.ndim(psf) == np.ndim(image))
+    )
+    working, dtype, hidden = read_hidden(image, mask, channel_axis, spatial_of_psf)
     step = 1 / float(np.iinfo(dtype).max) if dtype.kind in "iu" else 0.0
-    kernel = None if psf is None else np.asarray(psf, np.float64)
+    psfs: tuple[Array | None, ...] = (None,)
+    if psf is not None:
+        psfs = tuple(each.astype(np.float64) for each in psfs_for(psf, working.shape, channel_axis))
+    kernel = psfs[0]
     spatial_ndim = working.ndim - (channel_axis is not None) if kernel is None else kernel.ndim
     if working.ndim == 0 or spatial_ndim == 0:
         raise ValueError(f"image must have a spatial axis, got shape {working.shape} with channel_axis={channel_axis}")
     if kernel is None and channel_axis is None and working.ndim == 3 and looks_like_colour(working.shape, 2):
         raise ValueError(f"image of shape {working.shape} looks like colour: pass channel_axis=-1")
-    planes, _ = to_planes(working, spatial_ndim, channel_axis)
+    unit = unit_of(working)
+    planes, _ = to_planes(in_unit(working, unit), spatial_ndim, channel_axis)
     channels = 1 if channel_axis is None else working.shape[channel_axis]
     stacks = planes.reshape((channels, -1, *planes.shape[1:]))  # channels come first in a plane's index
-    return tuple(_median_estimate([_measure_plane(plane, step, kernel) for plane in stack]) for stack in stacks)
+    holes: Array | list[list[None]] = [[None] * stacks.shape[1]] * channels
+    if hidden is not None:
+        holes = to_planes(hidden, spatial_ndim, channel_axis)[0].reshape(stacks.shape)
+    of_channel = psfs * (channels // len(psfs))
+    found = (
+        _median_estimate([_measure_plane(plane, step, own, hole) for plane, hole in zip(stack, hides, strict=True)])
+        for stack, own, hides in zip(stacks, of_channel, holes, strict=True)
+    )
+    return tuple(_in_plain_numbers(estimate, unit) for estimate in found)
+
+
+def _in_plain_numbers(estimate: NoiseEstimate, unit: int) -> NoiseEstimate:
+    levels = ("sigma", "spectral_floor", "quiet_blocks", "step")
+    return replace(estimate, **{name: plain_number(getattr(estimate, name), unit) for name in levels})
 
 
 def _median_estimate(estimates: Sequence[NoiseEstimate]) -> NoiseEstimate:
@@ -157,15 +190,24 @@ def _median_estimate(estimates: Sequence[NoiseEstimate]) -> NoiseEstimate:
     return sorted(estimates, key=lambda estimate: estimate.sigma)[(len(estimates) - 1) // 2]
 
 
-def _measure_plane(plane: Array, step: float, psf: Array | None) -> NoiseEstimate:
-    step = max(step, _grey_step(plane))
+def _measure_plane(plane: Array, step: float, psf: Array | None, hidden: Array | None = None) -> NoiseEstimate:
+    seen = plane if hidden is None or not hidden.any() else plane[~hidden]
+    if seen.size == 0:
+        raise ValueError("mask must leave at least one pixel of every plane that may be used")
+    step = max(step, _grey_step(seen))
     least = step / np.sqrt(12)
-    if plane.min() == plane.max():
+    if seen.min() == seen.max():
         return NoiseEstimate(least, 0.0, float("nan"), 1.0, step, 0.0)
+    if hidden is not None and hidden.any():
+        plane = without_noise(plane, hidden)
     windows = _windows(plane)
+    holes = None if hidden is None else _windows(hidden)
     floors = [_spectral_floor(window, psf) for window in windows]
+    if holes is not None:  # hidden pixels carry no noise and dilute the floor of their window
+        diluted = [np.sqrt(max(1 - hole.mean(), 1e-6)) for hole in holes]
+        floors = [(level / part, share) for (level, share), part in zip(floors, diluted, strict=True)]
     floor, share = sorted(floors)[(len(floors) - 1) // 2]
-    quiet, dead = _quiet_blocks(windows, quantised=step > 0)
+    quiet, dead = _quiet_blocks(windows, holes, quantised=step > 0)
     floor /= np.sqrt(1 - dead)  # clipped regions carry no noise and dilute the floor of the frame
     usable = np.isfinite(quiet) and quiet > 0
     sigma = floor if share >= _WHOLE_FLOOR or not usable else min(floor, quiet)
@@ -260,7 +302,7 @@ def _grow_floor(levels: Array, error: float, dark: Array | None, reach: float = 
     return float(level), count / ordered.size
 
 
-def _quiet_blocks(windows: Sequence[Array], *, quantised: bool) -> tuple[float, float]:
+def _quiet_blocks(windows: Sequence[Array], holes: Sequence[Array] | None, *, quantised: bool) -> tuple[float, float]:
     """The noise of the quietest blocks (NaN if there are none), and the dead share of the frame: clipped or constant."""
     ndim = windows[0].ndim
     if ndim not in _BLOCK_SIDE or min(min(window.shape) for window in windows) < _BLOCK_SIDE[ndim]:
@@ -268,6 +310,11 @@ def _quiet_blocks(windows: Sequence[Array], *, quantised: bool) -> tuple[float, 
     ends = min(window.min() for window in windows), max(window.max() for window in windows)
     blocks = np.concatenate([_blocks(window, _MOST_BLOCKS // len(windows)) for window in windows])
     axes = tuple(range(1, ndim + 1))
+    if holes is not None:
+        whole = ~np.concatenate([_blocks(hole, _MOST_BLOCKS // len(windows)) for hole in holes]).any(axis=axes)
+        blocks = blocks[whole]
+        if len(blocks) < _QUIET_LEAST:
+            return float("nan"), 0.0
     bottom, top = blocks.min(axis=axes), blocks.max(axis=axes)
     constant = bottom == top
     # Low noise on 8 bits leaves blocks of one grey level by itself: those are dead only where they are clipped.

@@ -12,6 +12,8 @@ from types import MappingProxyType
 
 from restoretk._arrays import Array
 from restoretk.psf.aperture import box_psf, disk_psf
+from restoretk.psf.background import Background, find_background, subtract_background
+from restoretk.psf.channels import psfs_for
 from restoretk.psf.check import check_psf
 from restoretk.psf.gaussian import gaussian_psf
 from restoretk.psf.optics import airy_psf, moffat_psf, turbulence_psf
@@ -19,14 +21,18 @@ from restoretk.psf.path import camera_shake_psf, motion_psf
 
 __all__ = [
     "PSFS",
+    "Background",
     "airy_psf",
     "box_psf",
     "camera_shake_psf",
     "check_psf",
     "disk_psf",
+    "find_background",
     "gaussian_psf",
     "moffat_psf",
     "motion_psf",
+    "psfs_for",
+    "subtract_background",
     "turbulence_psf",
 ]
 

@@ -1,8 +1,8 @@
-"""Line charts as inline SVG, both axes logarithmic."""
+"""Line charts as inline SVG, both axes logarithmic or both linear."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 
 import numpy as np
@@ -43,15 +43,70 @@ def log_log_chart(
         points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(columns, rows, strict=True))
         parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2.2"/>')
         legend.append(f'<span><i style="background:{colour}"></i>{escape(name)}</span>')
-    parts.append(
+    return _labelled(parts, legend, across_label, up_label)
+
+
+def linear_chart(
+    across: Array,
+    curves: Mapping[str, Array],
+    *,
+    across_label: str,
+    up_label: str,
+    across_ticks: Sequence[float],
+    up_ticks: Sequence[float],
+    dashed: Mapping[str, str] | None = None,
+    mark: tuple[float, str] | None = None,
+) -> str:
+    """An SVG chart of curves between the first and last tick of each axis, and a named upright line where there is one.
+
+    ``dashed`` names the curves to draw dashed, each with the curve whose colour it takes.
+    """
+    bottom = _HEIGHT - _BOTTOM
+    dashed = dashed or {}
+    colours = dict(zip((name for name in curves if name not in dashed), _COLOURS, strict=False))
+
+    def column(value: Array | float) -> Array:
+        return np.asarray(np.interp(value, (across_ticks[0], across_ticks[-1]), (_LEFT, _WIDTH - _RIGHT)))
+
+    def row(value: Array | float) -> Array:
+        return np.asarray(np.interp(value, (up_ticks[0], up_ticks[-1]), (bottom, _TOP)))
+
+    parts, legend = [], []
+    for tick in up_ticks:
+        level = row(tick)
+        parts.append(f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{level:.1f}" y2="{level:.1f}"/>')
+        parts.append(f'<text x="{_LEFT - 6}" y="{level + 4:.1f}" text-anchor="end">{tick:g}</text>')
+    for tick in across_ticks:
+        level = column(tick)
+        parts.append(f'<line class="grid" x1="{level:.1f}" x2="{level:.1f}" y1="{_TOP}" y2="{bottom}"/>')
+        parts.append(f'<text x="{level:.1f}" y="{bottom + 16}" text-anchor="middle">{tick:g}</text>')
+    if mark is not None:
+        level = column(mark[0])
+        ends = f'x1="{level:.1f}" x2="{level:.1f}" y1="{_TOP}" y2="{bottom}"'
+        parts.append(f'<line {ends} stroke="#5b6575" stroke-dasharray="2 3"/>')
+        parts.append(f'<text x="{level + 5:.1f}" y="{_TOP + 12}">{escape(mark[1])}</text>')
+    for name, values in curves.items():
+        colour = colours[dashed.get(name, name)]
+        inside = (values >= up_ticks[0]) & (values <= up_ticks[-1])
+        inside &= (across >= across_ticks[0]) & (across <= across_ticks[-1])
+        points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(column(across[inside]), row(values[inside]), strict=True))
+        dash = ' stroke-dasharray="6 4"' if name in dashed else ""
+        parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2.2"{dash}/>')
+        swatch = "solid" if name not in dashed else "dashed"
+        legend.append(f'<span><i style="height:0;border-top:3px {swatch} {colour}"></i>{escape(name)}</span>')
+    return _labelled(parts, legend, across_label, up_label)
+
+
+def _labelled(parts: list[str], legend: list[str], across_label: str, up_label: str) -> str:
+    """The chart with the names of its axes and its legend."""
+    middle = (_TOP + _HEIGHT - _BOTTOM) / 2
+    names = (
         f'<text x="{(_LEFT + _WIDTH) / 2}" y="{_HEIGHT - 8}" text-anchor="middle">{escape(across_label)}</text>'
-    )
-    parts.append(
-        f'<text transform="translate(14 {(_TOP + bottom) / 2}) rotate(-90)" text-anchor="middle">{escape(up_label)}</text>'
+        f'<text transform="translate(14 {middle}) rotate(-90)" text-anchor="middle">{escape(up_label)}</text>'
     )
     return (
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(up_label)} against {escape(across_label)}">'
-        f"{''.join(parts)}</svg><div class='legend'>{''.join(legend)}</div>"
+        f"{''.join(parts)}{names}</svg><div class='legend'>{''.join(legend)}</div>"
     )
 
 

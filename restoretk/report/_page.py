@@ -5,13 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from restoretk._arrays import Array
 from restoretk._version import __version__
-from restoretk.comparison import LANDWEBER_STEPS, Comparison, Panel
+from restoretk.comparison import LANDWEBER_STEPS, Comparison
+from restoretk.panel import Panel
+from restoretk.report._bridge import bridge_section
 from restoretk.report._charts import log_log_chart
+from restoretk.report._explain import explanation
 from restoretk.report._pictures import detail_window, picture_uri, psf_uri, share_outside, spectrum_uri
+from restoretk.upsampling import explain_transposed_convolution
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _LABELS = {"psnr": "PSNR", "isnr": "ISNR", "ssim": "SSIM", "residual": "‖g − h∗f‖ rms"}
 
@@ -50,16 +59,20 @@ class Figure:
 
 def render(comparison: Comparison) -> str:
     """The HTML of the report."""
+    return environment().get_template("template.html").render(_content(comparison))
+
+
+def environment() -> Environment:
+    """The templates of this folder; what they are given is escaped, and must be there."""
     from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-    environment = Environment(
+    return Environment(
         loader=PackageLoader("restoretk.report", "."),
         autoescape=select_autoescape(default=True),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("template.html").render(_content(comparison))
 
 
 def _content(comparison: Comparison) -> dict[str, object]:
@@ -92,6 +105,11 @@ def _content(comparison: Comparison) -> dict[str, object]:
         **{panel.name: panel.image for panel in comparison.restorations},
     }
     rows, columns = comparison.observed.image.shape[:2]
+
+    def light(image: Array) -> Array:
+        """What was filtered: the zeros of a blur in light are smeared in the spectrum of code values."""
+        return comparison.working_space.decode(image, -1 if image.ndim == 3 else None)
+
     return {
         "comparison": comparison,
         "version": __version__,
@@ -107,7 +125,7 @@ def _content(comparison: Comparison) -> dict[str, object]:
         "bridge": bridge,
         "small_uri": picture_uri(comparison.decimated),
         "small_size": f"{comparison.decimated.shape[1]} × {comparison.decimated.shape[0]}",
-        "spectra": [(name, spectrum_uri(image)) for name, image in spectra.items()],
+        "spectra": [(name, spectrum_uri(light(image))) for name, image in spectra.items()],
         "gain_chart": Markup(  # noqa: S704  # our own SVG, its texts escaped in _charts
             log_log_chart(
                 comparison.blur_levels,
@@ -119,6 +137,10 @@ def _content(comparison: Comparison) -> dict[str, object]:
         ),
         "table": [*comparison.meanings, *comparison.restorations],
         "labels": _LABELS,
+        "decimated_meanings": bridge_section(
+            comparison.bridge, comparison.observed.image if comparison.original is None else comparison.original
+        ),
+        "explain": explanation(explain_transposed_convolution()),
         "number": number,
         "pretty": pretty,
     }

@@ -11,10 +11,11 @@ from typing import Any
 import numpy.typing as npt
 
 from restoretk._arrays import Array
-from restoretk._grammar import check_choice, parse_spec
+from restoretk._grammar import OptionError, check_choice, parse_spec
 from restoretk.restoration._frequency_domain import LinearFilter
 from restoretk.restoration.inverse import decide as _decide_inverse
 from restoretk.restoration.inverse import inverse_filter
+from restoretk.restoration.per_channel import ChannelFilters
 from restoretk.restoration.record import Criterion, Restoration
 from restoretk.restoration.regularized import decide as _decide_regularized
 from restoretk.restoration.regularized import regularized_filter
@@ -28,7 +29,7 @@ METHODS: Mapping[str, Callable[..., Array]] = MappingProxyType(
 )
 
 # The same methods, answering with what they decided instead of the image alone.
-_DECIDE: Mapping[str, Callable[..., LinearFilter]] = MappingProxyType(
+_DECIDE: Mapping[str, Callable[..., LinearFilter | ChannelFilters]] = MappingProxyType(
     {
         "inverse_filter": _decide_inverse,
         "wiener": _decide_wiener,
@@ -90,6 +91,6 @@ def restore(
     known = [name for name, p in inspect.signature(METHODS[method]).parameters.items() if p.kind is p.KEYWORD_ONLY]
     for name in options:
         if name not in known:
-            raise ValueError(f"method {method!r} takes the options {', '.join(known)}, got {name!r}")
+            raise OptionError(f"method {method!r} takes the options {', '.join(known)}, got {name!r}")
     decided = _DECIDE[method](image, psf, boundary=boundary, channel_axis=channel_axis, **options)
     return decided.restoration()

@@ -8,10 +8,12 @@ from functools import cached_property
 
 import numpy as np
 
-from restoretk._arrays import Array
+from restoretk._arrays import Array, from_unit, plain_number
 from restoretk.convolution.boundary import crop
 from restoretk.convolution.fourier import forward_transform, half_spectrum_weights, inverse_transform
+from restoretk.psf.background import find_background
 from restoretk.restoration._spectral_statistics import SpectralStatistics, gather_statistics
+from restoretk.restoration._spectrum_bins import SpectrumBins, spectrum_bins
 from restoretk.restoration.record import Criterion, Restoration
 from restoretk.restoration.signal_spectrum import (
     SignalSpectrum,
@@ -20,10 +22,8 @@ from restoretk.restoration.signal_spectrum import (
     fit_signal_spectrum,
     noise_ceiling,
 )
-from restoretk.restoration.weighted import solve_weighted
+from restoretk.restoration.weighted import PixelWeights, WeightedSolution, shot_noise_in, solve_weighted
 
-_WHOLE_SPECTRUM = 1 << 20  # bins: larger half spectra are sampled by rows
-_ROW_STEP = 8
 _WHITE_SHARE = 5e-4
 _SEAM = 5.0  # times the step beside it; a picture that was blurred periodically has 1 to 2
 ON_THE_FRAME = ("wrap", "taper")  # boundaries for which the torus is the frame itself
@@ -49,10 +49,12 @@ class Problem:
         Puts restored frames (P, *frame) back in the caller's layout and dtype.
     extension_steps : int
         FFT pairs that unknown pixels took.
-    weights_of_pixels : ndarray or None, shape (P, *torus)
-        Mean noise variance over that of the pixel, 0 where nothing was observed; None for white noise.
+    pixel_weights : PixelWeights or None
+        What the noise of each pixel counts; None for white noise.
     masked : bool
         Whether a mask was given.
+    unit : int
+        The planes and all levels read off them are in units of 2^unit: 0 but for numbers of extreme size.
     """
 
     planes: Array
@@ -64,8 +66,9 @@ class Problem:
     observed: Array
     finish: Callable[[Array], Array]
     extension_steps: int
-    weights_of_pixels: Array | None = None
+    pixel_weights: PixelWeights | None = None
     masked: bool = False
+    unit: int = 0
 
     @cached_property
     def spectrum(self) -> Array:
@@ -87,14 +90,18 @@ class Problem:
         """How many planes share each OTF."""
         return len(self.planes) // len(self.otf)
 
-    def plane_power(self, index: int, rows: Array | slice = slice(None)) -> Array:  # a slice is immutable
-        """|G|^2 / N of one plane, shape (*half): its sum with `weights` is the sum of squares of the plane.
+    def plane_power(self, index: int) -> Array:
+        """|G|^2 / N of one plane, shape (*half): its sum with `weights` is the sum of squares of the plane."""
+        return self._power_of(self.spectrum[index])
 
-        With ``rows``, only these rows of the half spectrum.
-        """
-        plane = self.spectrum[index, rows]
-        power: Array = (plane.real**2 + plane.imag**2) / self.planes.dtype.type(np.prod(self.torus))
+    def _power_of(self, spectrum: Array) -> Array:
+        power: Array = (spectrum.real**2 + spectrum.imag**2) / self.planes.dtype.type(np.prod(self.torus))
         return power
+
+    @cached_property
+    def bins(self) -> SpectrumBins:
+        """The bins from which parameters are chosen."""
+        return spectrum_bins(self.torus)
 
     @cached_property
     def fits(self) -> tuple[SignalSpectrum, ...]:
@@ -110,22 +117,37 @@ class Problem:
                 found.append(fit_signal_spectrum(self.observed[which], psf))
         return tuple(found)
 
-    def statistics(self, penalty: Array, *, fourth_moment: bool = False) -> SpectralStatistics:
-        """What the rules of `restoration.regularization` need, for an operator of power ``penalty`` (broadcasts).
+    @cached_property
+    def _powers_at_bins(self) -> tuple[Array, Array]:
+        """|H|^2 of each OTF and |G|^2 / N of each plane at the `bins`."""
+        return self.bins.of(self.otf_power), self._power_of(self.bins.of(self.spectrum))
 
-        From a large half spectrum the rows of low frequency are all gathered, where the signal is, and one in eight of the
-        others: the bins that are left determine the choice to a part in a hundred.
+    def statistics(
+        self, penalty: Array, *, fourth_moment: bool = False, signal: Array | None = None
+    ) -> SpectralStatistics:
+        """What the rules of `restoration.regularization` need.
+
+        Parameters
+        ----------
+        penalty : ndarray
+            |P|^2 at the `bins`.
+        fourth_moment : bool
+            Whether the rule ``whiteness`` will be asked for.
+        signal : ndarray or None
+            The spectrum of the scene at the `bins`, for the rule ``model_risk``.
         """
         pixels = float(np.prod(self.frame if self.boundary == "unknown" else self.torus)) * len(self.planes)
-        half = self.otf_power.shape[1:]
-        rows, counts = _sampled_rows(half)
-        power = np.stack([self.plane_power(index, rows) for index in range(len(self.planes))])
+        otf_power, power = self._powers_at_bins
         # One OTF gathers all planes; several have a plane each.
         powers = [power] if len(self.otf) > 1 else list(power[:, None])
-        penalty = np.broadcast_to(penalty, (np.shape(penalty)[0] if np.ndim(penalty) > len(half) else 1, *half))
-        weights = counts.reshape((-1,) + (1,) * (len(half) - 1)) * self.weights if len(half) > 1 else self.weights
         return gather_statistics(
-            self.otf_power[:, rows], penalty[:, rows], powers, weights, pixels, fourth_moment=fourth_moment
+            otf_power,
+            penalty,
+            powers,
+            self.bins.counts,
+            pixels,
+            fourth_moment=fourth_moment,
+            signal=signal,
         )
 
     @property
@@ -142,9 +164,21 @@ class Problem:
         """The fitted spectra of the scene, shape (K, *half)."""
         return np.stack([fit.power(self.torus) for fit in self.fits])
 
+    def signal_at_bins(self) -> Array:
+        """The fitted spectra of the scene at the `bins`, shape (K, ...)."""
+        return np.stack([fit.power_at(self.bins.frequencies) for fit in self.fits])
+
+    def noise_to_signal(self, level: float = 1.0) -> Array:
+        """The fitted ratios of noise to signal times ``level``, shape (K, *half), in the precision of the OTF."""
+        ratios = [fit.noise_to_signal(self.torus, level).astype(self.otf_power.dtype, copy=False) for fit in self.fits]
+        stacked = np.stack(ratios)
+        stacked.reshape(len(stacked), -1)[:, 0] = 0  # the mean of a picture is no part of its texture: it is kept
+        return stacked
+
     def quotient(self, addend: Array | float) -> Array:
         """conj(H) / (|H|^2 + addend), 0 where the denominator is 0, in the precision of the OTF."""
-        denominator = self.otf_power + np.asarray(addend, self.otf_power.dtype)
+        dtype = self.otf_power.dtype
+        denominator = self.otf_power + np.asarray(np.minimum(addend, np.finfo(dtype).max), dtype)
         if not denominator.min() > 0:
             denominator[denominator <= 0] = np.inf
         transfer = np.conj(self.otf)
@@ -156,17 +190,6 @@ class Problem:
         product = self.spectrum * transfer.astype(self.spectrum.dtype, copy=False)
         restored = inverse_transform(product, self.torus)
         return self.finish(crop(restored, [0] * len(self.frame), self.frame))
-
-
-def _sampled_rows(half: tuple[int, ...]) -> tuple[Array | slice, Array]:
-    """The rows of a half spectrum to gather statistics from, and how many rows each stands for."""
-    index = np.arange(half[0])
-    if len(half) < 2 or np.prod(half) <= _WHOLE_SPECTRUM:
-        return slice(None), np.ones(half[0])
-    low = np.minimum(index, half[0] - index) < half[0] // 32
-    drawn = ~low & (index % _ROW_STEP == 0)
-    rows = np.flatnonzero(low | drawn)
-    return rows, np.where(low, 1.0, np.count_nonzero(~low) / np.count_nonzero(drawn))[rows]
 
 
 def _seam_warning(problem: Problem) -> tuple[str, ...]:
@@ -198,11 +221,36 @@ def _highlight_warning(problem: Problem) -> tuple[str, ...]:
     )
 
 
+def _background_warning(problem: Problem) -> tuple[str, ...]:
+    """A sentence for the first PSF that stands on a flat background."""
+    for psf in problem.psfs:
+        background = find_background(psf)
+        if background.found:
+            return (f"the psf: {background.sentence()}; subtract_background(psf) takes it off",)
+    return ()
+
+
+def _shot_noise_warning(problem: Problem) -> tuple[str, ...]:
+    """A sentence where the noise grows with brightness: called where the noise was found not to be white."""
+    noise = (
+        None
+        if problem.pixel_weights is not None
+        else shot_noise_in(from_unit(problem.observed.astype(np.float64), problem.unit))
+    )
+    if noise is None:
+        return ()
+    return (
+        f"the noise grows with brightness (variance {noise.gain:.3g} * brightness + {noise.floor:.2g}^2), which may be why "
+        f"the rules disagree: weights='poisson' reckons with shot noise",
+    )
+
+
 @dataclass(frozen=True)
 class LinearFilter:
     """What a linear method decided for one problem: the transfer function, shape (K, *half), and why.
 
-    ``addend`` is q in conj(H) / (|H|^2 + q), by which a weighted problem is solved.
+    ``addend`` is q in conj(H) / (|H|^2 + q), by which a weighted problem is solved. ``not_white`` says that the noise was
+    found not to be.
     """
 
     method: str
@@ -213,16 +261,34 @@ class LinearFilter:
     criteria: Mapping[str, Criterion] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     addend: Array | None = None
+    not_white: bool = False
 
     def image(self) -> Array:
         """The restored image."""
-        problem = self.problem
-        if problem.weights_of_pixels is None or self.addend is None:
+        problem, solved = self.problem, self._solved
+        if solved is None:
             return problem.filtered(self.transfer)
+        return problem.finish(crop(solved.planes, [0] * len(problem.frame), problem.frame))
+
+    @cached_property
+    def _solved(self) -> WeightedSolution | None:
+        """The solution of the weighted problem, None where there are no weights."""
+        problem = self.problem
+        if problem.pixel_weights is None or self.addend is None:
+            return None
         spectrum = problem.spectrum * self.transfer.astype(problem.spectrum.dtype, copy=False)
         start = inverse_transform(spectrum, problem.torus)
-        solved = solve_weighted(problem.planes, problem.otf, self.addend, problem.weights_of_pixels, start)
-        return problem.finish(crop(solved.planes, [0] * len(problem.frame), problem.frame))
+        return solve_weighted(problem.planes, problem.otf, self.addend, problem.pixel_weights.values, start)
+
+    def _parameters(self) -> dict[str, float | str]:
+        """The parameters, levels in plain numbers."""
+        powers = {"noise_sigma": 1, "amplitude": 2}
+        return {
+            name: plain_number(value, powers[name] * self.problem.unit)
+            if name in powers and not isinstance(value, str)
+            else value
+            for name, value in self.parameters.items()
+        }
 
     def restoration(self) -> Restoration:
         """The restored image with the record of what was chosen."""
@@ -241,18 +307,25 @@ class LinearFilter:
             "effective_degrees_of_freedom": float(
                 np.sum(problem.weights * np.real(action)) / (size * len(problem.otf))
             ),
-            "residual_sigma": float(np.sqrt(residual / (size * len(problem.planes)))),
+            "residual_sigma": plain_number(np.sqrt(residual / (size * len(problem.planes))), problem.unit),
         }
         if problem.extension_steps:
             diagnostics["extension_fft_pairs"] = float(problem.extension_steps)
+        parameters, notes = self._parameters() | {"boundary": problem.boundary}, self.warnings
+        if self.not_white:
+            notes += _shot_noise_warning(problem)
+        if problem.pixel_weights is not None and self._solved is not None:
+            diagnostics["weighted_fft_pairs"] = float(self._solved.fft_pairs)
+            parameters |= problem.pixel_weights.parameters()
+            notes += problem.pixel_weights.notes() or self._solved.notes()
         return Restoration(
             image=self.image(),
             method=self.method,
-            parameters=dict(self.parameters) | {"boundary": problem.boundary},
-            noise_sigma=self.noise_sigma,
+            parameters=parameters,
+            noise_sigma=None if self.noise_sigma is None else plain_number(self.noise_sigma, problem.unit),
             criteria=dict(self.criteria),
             diagnostics=diagnostics,
-            warnings=(*self.warnings, *_seam_warning(problem), *_highlight_warning(problem)),
+            warnings=(*notes, *_background_warning(problem), *_seam_warning(problem), *_highlight_warning(problem)),
             transfer=self.transfer,
             torus=problem.torus,
         )

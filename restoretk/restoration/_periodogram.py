@@ -1,48 +1,30 @@
-"""The periodogram of a picture, and a thin but faithful choice of its bins for a likelihood."""
+"""A thin but faithful choice of the bins of a periodogram for a likelihood."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
 from restoretk._arrays import Array
-from restoretk.convolution.fourier import forward_transform, half_spectrum_weights
+from restoretk.convolution.fourier import half_spectrum_weights
 
 _BINS_PER_SHELL = 2500  # of the periodogram, drawn from each octave of frequency
-
-
-def periodogram(planes: Array, spatial_ndim: int, *, periodic: bool) -> Array:
-    """Give |F|^2 / N on the half spectrum, averaged over the planes; of Hann-windowed planes if not periodic.
-
-    The window has a mean square of 1, so that white noise of variance v has the expectation v either way.
-    """
-    shape = planes.shape[planes.ndim - spatial_ndim :]
-    stack = planes.reshape((-1, *shape)).astype(np.float64, copy=False)
-    total = np.zeros((*shape[:-1], shape[-1] // 2 + 1))
-    window = np.ones((1,) * spatial_ndim) if periodic else _hann(shape)
-    for plane in stack:
-        mean = np.sum(plane * window) / np.sum(np.broadcast_to(window, shape))
-        total += np.abs(forward_transform((plane - mean) * window, spatial_ndim)) ** 2
-    return total / (len(stack) * plane.size)
-
-
-def _hann(shape: Sequence[int]) -> Array:
-    """Give the Hann window with a mean square of 1; zero half a sample beyond either edge."""
-    window = np.ones((1,) * len(shape))
-    for axis, size in enumerate(shape):
-        profile = np.sin(np.pi * (np.arange(size) + 0.5) / size) ** 2
-        profile /= np.sqrt(np.mean(profile**2))
-        window = window * profile.reshape([-1 if other == axis else 1 for other in range(len(shape))])
-    return window
 
 
 def draw_bins(shape: Sequence[int], skip: int, per_shell: int = _BINS_PER_SHELL) -> tuple[tuple[Array, ...], Array]:
     """Indices into the half spectrum and their weights: all bins of low frequency, a fixed draw in every octave above.
 
     The likelihood is a mean over bins, a few thousand of each octave determine it to 1 % in sigma, and its cost no
-    longer depends on the size of the picture.
+    longer depends on the size of the picture. A draw depends on the shape alone: a pipeline pays for it once.
     """
+    return _draw(tuple(shape), skip, per_shell)
+
+
+@lru_cache(maxsize=8)
+def _draw(shape: tuple[int, ...], skip: int, per_shell: int) -> tuple[tuple[Array, ...], Array]:
+    """`draw_bins`, remembered; a few MB each."""
     rng = np.random.default_rng(0)  # the same draw each time: the fit is a function of the picture
     half = half_spectrum_weights(shape)
     reach = [n // 2 for n in shape]
@@ -58,7 +40,10 @@ def draw_bins(shape: Sequence[int], skip: int, per_shell: int = _BINS_PER_SHELL)
     kept = np.abs(signed).max(axis=0) > skip
     signed, weight_of = signed[:, kept], np.concatenate(weights)[kept]
     indices = tuple(k % n for k, n in zip(signed, shape, strict=True))
-    return indices, weight_of * half[indices[-1]]
+    counts: Array = weight_of * half[indices[-1]]
+    for array in (*indices, counts):
+        array.flags.writeable = False
+    return indices, counts
 
 
 def _draw_shell(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from restoretk._arrays import Array
 
 _CANDIDATES = 121  # over the whole range of s, then refined around the best one
+_COARSE_FROM = 1024  # classes: fewer are all looked at
 _EXACT_BINS = 1 << 14  # spectra up to this size are not binned
 
 
@@ -26,6 +28,8 @@ class SpectralStatistics:
         Sum of |G|^2 / N and of its square.
     count_per_penalty, power_per_penalty : ndarray of shape (K,)
         Sums of 1 / |P|^2 and of |G|^2 / (N |P|^2).
+    signal : ndarray of shape (K,)
+        Sum of the spectrum of the scene; zeros where it was not given.
     free : float
         Number of bins with |P| = 0, times the number of planes: passed unregularised.
     pixels : float
@@ -38,6 +42,7 @@ class SpectralStatistics:
     squared_power: Array
     count_per_penalty: Array
     power_per_penalty: Array
+    signal: Array
     free: float
     pixels: float
 
@@ -48,6 +53,35 @@ class SpectralStatistics:
             return np.array([1.0])
         low, high = max(float(ratio[0]), float(ratio[-1]) * 1e-18) * 1e-2, float(ratio[-1]) * 1e2
         return np.geomspace(low, high, _CANDIDATES)
+
+    @cached_property
+    def bins(self) -> float:
+        """Number of bins of the full spectrum, times the number of planes."""
+        return self.free + float(self.count.sum())
+
+    @cached_property
+    def unit(self) -> float:
+        """The power of two next to the power of the picture: logarithms of powers in this unit do not see its brightness."""
+        return float(np.ldexp(1.0, int(np.frexp(self.power.sum())[1])))
+
+    @cached_property
+    def coarse(self) -> SpectralStatistics:
+        """The same sums over classes of 1/16 octave, enough to find the valley in which the best lambda lies."""
+        if len(self.ratio) < _COARSE_FROM:
+            return self
+        keys = self.ratio.astype(np.float32).view(np.int32) >> 19
+        starts = np.flatnonzero(np.diff(keys, prepend=keys[0] - 1))
+        count: Array = np.add.reduceat(self.count, starts)
+        return replace(
+            self,
+            ratio=np.add.reduceat(self.count * self.ratio, starts) / count,
+            count=count,
+            power=np.add.reduceat(self.power, starts),
+            squared_power=np.add.reduceat(self.squared_power, starts),
+            count_per_penalty=np.add.reduceat(self.count_per_penalty, starts),
+            power_per_penalty=np.add.reduceat(self.power_per_penalty, starts),
+            signal=np.add.reduceat(self.signal, starts),
+        )
 
     def misfit(self, candidates: Array) -> Array:
         """1 - A = lambda / (s + lambda), shape (candidates, K)."""
@@ -71,6 +105,7 @@ def gather_statistics(
     pixels: float,
     *,
     fourth_moment: bool = True,
+    signal: Array | None = None,
 ) -> SpectralStatistics:
     """The sums of `SpectralStatistics` over half spectra.
 
@@ -86,6 +121,8 @@ def gather_statistics(
         Number of observed values in all planes.
     fourth_moment : bool
         Whether to gather the squares of the powers, which only the rule ``whiteness`` needs; else they are zero.
+    signal : ndarray or None
+        The spectrum of the scene, which only the rule ``model_risk`` needs; broadcasts with the half spectrum.
     """
     shape = otf_power.shape
     weight = np.broadcast_to(weights, shape)
@@ -98,19 +135,22 @@ def gather_statistics(
     power = weight * sum(plane[held] for plane in powers)
     inverse = 1 / penalty
     sums: list[Array] = [count, power, count * inverse, power * inverse]
-    if fourth_moment:
-        sums.append(weight * sum(plane[held] ** 2 for plane in powers))
+    nothing = np.zeros_like(count)
+    sums.append(count * np.broadcast_to(signal, shape)[held] if signal is not None else nothing)
+    sums.append(weight * sum(plane[held] ** 2 for plane in powers) if fourth_moment else nothing)
     if ratio.size > _EXACT_BINS:
         # The exponent and the top 8 bits of the mantissa of a float32 are a logarithm to 1/256 octave, for free.
         keys = ratio.astype(np.float32).view(np.int32) >> 15
         keys -= keys.min()
-        binned = [np.bincount(keys, weights=values) for values in (*sums, count * ratio)]
+        binned = [
+            nothing if values is nothing else np.bincount(keys, weights=values) for values in (*sums, count * ratio)
+        ]
         used = binned[0] > 0
+        binned = [np.zeros_like(used, np.float64) if values is nothing else values for values in binned]
         *sums, ratios = (values[used] for values in binned)
         ratio = ratios / sums[0]  # the mean ratio of the class: binning then errs only to second order
     order = np.argsort(ratio)
-    count, power, count_per_penalty, power_per_penalty, *rest = (values[order] for values in sums)
-    squared = rest[0] if rest else np.zeros_like(power)
+    count, power, count_per_penalty, power_per_penalty, scene, squared = (values[order] for values in sums)
     return SpectralStatistics(
-        ratio[order], count, power, squared, count_per_penalty, power_per_penalty, free=free, pixels=pixels
+        ratio[order], count, power, squared, count_per_penalty, power_per_penalty, scene, free=free, pixels=pixels
     )

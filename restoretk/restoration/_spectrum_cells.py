@@ -21,19 +21,27 @@ _PRIOR = 5.0  # in units of fully seen frequencies
 _LIMITS = (0.05, 20.0)
 
 
-def fit_cells(frequencies: Sequence[Array], excess: Array, share: Array) -> Array:
+def cell_at(frequencies: Sequence[Array]) -> Array:
+    """The number of the cell that each bin lies in; the bins in cycles per pixel, one array per axis."""
+    octave, sector = _coordinates(frequencies)
+    sectors = _SECTORS if len(frequencies) == 2 else 1
+    cell: Array = (np.rint(octave).astype(np.intp) * sectors + np.rint(sector).astype(np.intp) % sectors).ravel()
+    return cell
+
+
+def fit_cells(cell: Array, ndim: int, excess: Array, share: Array) -> Array:
     """The factors, shape (half octaves, sectors), from bins with ``excess`` = P / V - 1 and ``share`` = A.
 
     Parameters
     ----------
-    frequencies : sequence of ndarray
-        The coordinates of the bins in cycles per pixel, one array per axis.
-    excess, share : ndarray of the shape of the bins
+    cell : ndarray of shape (bins,)
+        Where each bin lies: `cell_at`.
+    ndim : int
+        Number of axes of the spectrum.
+    excess, share : ndarray of shape (bins,)
     """
-    octave, sector = _coordinates(frequencies)
-    sectors = _SECTORS if len(frequencies) == 2 else 1
+    sectors = _SECTORS if ndim == 2 else 1
     count = -_LOWEST_OCTAVE * _CELLS_PER_OCTAVE + 1
-    cell = (np.rint(octave).astype(np.intp) * sectors + np.rint(sector).astype(np.intp) % sectors).ravel()
     gain = np.bincount(cell, weights=(share * excess).ravel(), minlength=count * sectors)
     information = np.bincount(cell, weights=(share**2).ravel(), minlength=count * sectors)
     return np.clip(1 + gain / (information + _PRIOR), *_LIMITS).reshape(count, sectors)
@@ -43,7 +51,7 @@ def factors_at(cells: Array, frequencies: Sequence[Array]) -> Array:
     """The factors of `fit_cells` at any frequencies, interpolated between the middles of the cells."""
     octave, sector = _coordinates(frequencies)
     rows, columns = cells.shape
-    logs = np.log(cells)
+    logs = np.log(cells).astype(octave.dtype)
     low, left = octave.astype(np.intp), np.floor(sector).astype(np.intp)
     up, right = octave - low, sector - left
     high = np.minimum(low + 1, rows - 1)

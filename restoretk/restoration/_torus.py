@@ -7,16 +7,16 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from restoretk._arrays import Array, to_dtype, to_planes
+from restoretk._arrays import Array, as_real, from_unit, in_unit, to_dtype, to_planes, unit_of
 from restoretk.convolution.boundary import BOUNDARIES, check_boundary, crop, extend_periodically
 from restoretk.convolution.fourier import fast_shape, frequency_grid, psf_to_otf
 from restoretk.convolution.taper import taper_planes
-from restoretk.psf import check_psf
+from restoretk.psf.channels import psfs_for
 from restoretk.restoration._frequency_domain import ON_THE_FRAME, Problem
 from restoretk.restoration.missing import Observation, first_fill, read_observation
 from restoretk.restoration.signal_spectrum import fit_signal_spectrum
 from restoretk.restoration.unknown_boundary import extend_unknown
-from restoretk.restoration.weighted import poisson_weights, read_weights
+from restoretk.restoration.weighted import PixelWeights, poisson_weights, read_weights
 
 RESTORATION_BOUNDARIES = (*BOUNDARIES, "taper", "smooth", "unknown")
 
@@ -38,15 +38,17 @@ def open_problem(
         the image and an unknown boundary.
     """
     check_boundary(boundary, RESTORATION_BOUNDARIES)
-    image_ndim = np.ndim(image)
-    psfs = _read_psfs(psf, image_ndim, channel_axis)
+    image = as_real(image, "image")
+    psfs = tuple(each.astype(np.float64) for each in psfs_for(psf, image.shape, channel_axis))
     spatial_ndim = psfs[0].ndim
-    seen = read_observation(image, mask, psfs[0], _spatial_axes(image_ndim, spatial_ndim, channel_axis))
-    planes, from_planes = to_planes(seen.image, spatial_ndim, channel_axis)
+    spatial_axes = _spatial_axes(image.ndim, spatial_ndim, channel_axis)
+    seen = read_observation(image, mask, psfs[0], spatial_axes)
+    unit = unit_of(seen.image)
+    planes, from_planes = to_planes(in_unit(seen.image, unit), spatial_ndim, channel_axis)
     hidden = None if seen.missing is None else to_planes(seen.missing, spatial_ndim, channel_axis)[0]
     frame = planes.shape[1:]
     if len(psfs) > 1:
-        psfs = _one_each(psfs, seen.image.shape, channel_axis, len(planes))
+        psfs = tuple(each for each in psfs for _ in range(len(planes) // len(psfs)))  # of a stack of colour pictures
     side = tuple(max(sides) for sides in zip(*(each.shape for each in psfs), strict=True))
     if any(longest > size for longest, size in zip(side, frame, strict=True)):
         raise ValueError(f"psf of shape {side} is larger than the image {frame}")
@@ -65,18 +67,20 @@ def open_problem(
         each_psf = psfs * (len(planes) // len(psfs))
         extended = np.concatenate([taper_planes(p[None], k) for p, k in zip(planes, each_psf, strict=True)])
     elif boundary == "smooth":
-        extended, steps = extend_unknown(planes, otf[0], _smoothness(torus), torus)
+        extended, steps = extend_unknown(planes, _smoothness(torus), torus)
     else:
         extended = extend_periodically(planes, torus, boundary)
     observed = planes if missing is None else crop(extended, [0] * spatial_ndim, frame)
     pixel_weights = None
     if weights is not None:
-        given = read_weights(weights, seen.image.shape, frame)
+        given, noise = read_weights(weights, seen.image.shape, spatial_axes, seen.missing), None
         if given is None:
-            given = poisson_weights(observed.astype(np.float64))
+            given, noise = poisson_weights(observed.astype(np.float64))
         elif given.shape != frame:
             given = to_planes(given, spatial_ndim, channel_axis)[0]
-        pixel_weights = _weights_on_torus(np.broadcast_to(given, planes.shape), hidden, torus, boundary)
+        values = _weights_on_torus(np.broadcast_to(given, planes.shape), hidden, torus, boundary)
+        noise = None if noise is None else noise.in_plain_numbers(unit)
+        pixel_weights = PixelWeights(values, "given" if noise is None else "poisson", noise)
     return Problem(
         planes=extended,
         psfs=psfs,
@@ -85,29 +89,12 @@ def open_problem(
         frame=frame,
         boundary=boundary,
         observed=observed,
-        finish=_finisher(seen, from_planes),
+        finish=_finisher(seen, from_planes, unit),
         extension_steps=steps,
-        weights_of_pixels=pixel_weights,
+        pixel_weights=pixel_weights,
         masked=mask is not None,
+        unit=unit,
     )
-
-
-def _read_psfs(psf: npt.ArrayLike, image_ndim: int, channel_axis: int | None) -> tuple[Array, ...]:
-    """One checked PSF, or one for each channel: then the PSF has as many axes as the image."""
-    if channel_axis is None or np.ndim(psf) != image_ndim or not -image_ndim <= channel_axis < image_ndim:
-        return (check_psf(psf).astype(np.float64),)
-    channels = np.moveaxis(np.asarray(psf), channel_axis, 0)
-    return tuple(check_psf(each, f"psf of channel {index}").astype(np.float64) for index, each in enumerate(channels))
-
-
-def _one_each(
-    psfs: tuple[Array, ...], shape: tuple[int, ...], channel_axis: int | None, planes: int
-) -> tuple[Array, ...]:
-    """The PSF of each plane, where each channel has its own."""
-    channels = shape[channel_axis or 0]
-    if len(psfs) != channels:
-        raise ValueError(f"psf must be one array or one for each of the {channels} channels, got {len(psfs)}")
-    return tuple(psf for psf in psfs for _ in range(planes // channels))
 
 
 def _spatial_axes(image_ndim: int, spatial_ndim: int, channel_axis: int | None) -> tuple[int, ...]:
@@ -126,7 +113,7 @@ def _complete(
         fitted = fit_signal_spectrum(plane[None], psfs[which], periodic=torus == plane.shape)
         expected = np.abs(otf[which]) ** 2 * fitted.power(torus) + fitted.noise_sigma**2
         hole = None if missing is None else missing[index]
-        continued, steps = extend_unknown(plane, otf[which], 1 / expected, torus, mask=hole)
+        continued, steps = extend_unknown(plane, 1 / expected, torus, mask=hole)
         completed.append(continued)
         most = max(most, steps)
     return np.stack(completed), most
@@ -153,9 +140,9 @@ def _smoothness(torus: tuple[int, ...]) -> Array:
     return symbol + 1e-6  # the mean is free, but not the sum
 
 
-def _finisher(seen: Observation, from_planes: Callable[[Array], Array]) -> Callable[[Array], Array]:
+def _finisher(seen: Observation, from_planes: Callable[[Array], Array], unit: int) -> Callable[[Array], Array]:
     def finish(restored: Array) -> Array:
-        image = from_planes(restored)
+        image = from_unit(from_planes(restored), unit)
         if seen.kept is not None:
             image = np.where(seen.kept, seen.image, image)
         return to_dtype(image, seen.dtype)

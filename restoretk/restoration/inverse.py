@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from restoretk._arrays import Array
+from restoretk._grammar import OptionError
 from restoretk.restoration._frequency_domain import LinearFilter
 from restoretk.restoration._torus import open_problem
 
@@ -21,7 +22,7 @@ def decide(
 ) -> LinearFilter:
     """The inverse filter as a `LinearFilter`; see `inverse_filter`."""
     if not 0 <= cutoff < 1:
-        raise ValueError(f"cutoff must be in [0, 1), got {cutoff}")
+        raise OptionError(f"cutoff must be in [0, 1), got {cutoff}")
     problem = open_problem(image, psf, boundary, channel_axis, mask)
     magnitude = np.abs(problem.otf)
     kept = (magnitude >= cutoff * magnitude.max()) & (magnitude > 0)

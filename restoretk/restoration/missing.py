@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from restoretk._arrays import Array, as_float_image
+from restoretk._arrays import Array, as_array, as_float_image
+from restoretk._grammar import OptionError
 
 MASKS = ("nan", "saturated")
 
@@ -59,20 +60,20 @@ def read_observation(
     TypeError, ValueError
         For a mask of another kind or shape, and what `restoretk._arrays.as_float_image` raises.
     """
+    image = as_array(image, "image")
     if mask is None:
         working, dtype = as_float_image(image)
         return Observation(working, dtype, None, None)
     if isinstance(mask, str):
         words = mask.split("+")
         if not set(words) <= set(MASKS):
-            raise ValueError(f"mask must be a boolean array or {' or '.join(MASKS)} or both joined by +, got {mask!r}")
-        array = np.asarray(image)
-        missing = ~np.isfinite(array) if "nan" in words and array.dtype.kind == "f" else np.zeros(array.shape, bool)
+            raise OptionError(f"mask must be a boolean array or {' or '.join(MASKS)} or both joined by +, got {mask!r}")
+        missing = ~np.isfinite(image) if "nan" in words and image.dtype.kind == "f" else np.zeros(image.shape, bool)
     else:
-        words, array = [], np.asarray(image)
-        missing = _in_layout(np.asarray(mask), array.shape, spatial_axes)
+        words = []
+        missing = _in_layout(as_array(mask, "mask"), image.shape, spatial_axes)
     if missing.any():
-        working, dtype = as_float_image(np.where(missing, np.zeros((), array.dtype), array))
+        working, dtype = as_float_image(np.where(missing, np.zeros((), image.dtype), image))
     else:
         working, dtype = as_float_image(image)
     zone, blown = _saturated(working, dtype, ~missing, psf, spatial_axes) if "saturated" in words else (None, None)

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
-from restoretk._arrays import Array, check_finite
+from restoretk._arrays import Array, as_finite
+from restoretk._grammar import OptionError
 from restoretk.convolution.fourier import frequency_grid, psf_to_otf
 
 # |P|^2 in terms of L = sum_i (2 - 2 cos w_i), the symbol of minus the (2D + 1)-point Laplacian on the D axes of the PSF.
 OPERATORS: Mapping[str, int] = MappingProxyType({"identity": 0, "gradient": 1, "laplacian": 2, "biharmonic": 4})
+
+
+def operator_power_at(name: str, psf_shape: tuple[int, ...], frequencies: Sequence[Array]) -> Array:
+    """|P|^2 of a named operator at frequencies in cycles per pixel, one broadcastable array per axis."""
+    symbol = np.zeros((1,) * frequencies[0].ndim)
+    for side, along in zip(psf_shape, frequencies, strict=True):
+        if side > 1 or all(other == 1 for other in psf_shape):
+            symbol = symbol + 4 * np.sin(np.pi * along) ** 2
+    power: Array = symbol ** OPERATORS[name]
+    return power
 
 
 def operator_power(operator: str | npt.ArrayLike, psf_shape: tuple[int, ...], torus: tuple[int, ...]) -> Array:
@@ -27,15 +38,10 @@ def operator_power(operator: str | npt.ArrayLike, psf_shape: tuple[int, ...], to
     """
     if isinstance(operator, str):
         if operator not in OPERATORS:
-            raise ValueError(f"operator must be one of {', '.join(OPERATORS)} or an array, got {operator!r}")
-        symbol = np.zeros((1,) * len(torus))
-        for side, frequencies in zip(psf_shape, frequency_grid(torus), strict=True):
-            if side > 1 or all(other == 1 for other in psf_shape):
-                symbol = symbol + 4 * np.sin(np.pi * frequencies) ** 2
+            raise OptionError(f"operator must be one of {', '.join(OPERATORS)} or an array, got {operator!r}")
         half = (*torus[:-1], torus[-1] // 2 + 1)
-        return np.broadcast_to(symbol ** OPERATORS[operator], half)
-    kernel = np.asarray(operator, np.float64)
-    check_finite(kernel, "operator")
+        return np.broadcast_to(operator_power_at(operator, psf_shape, frequency_grid(torus)), half)
+    kernel = as_finite(operator, "operator")
     if kernel.ndim != len(torus) or not kernel.any():
         raise ValueError(
             f"operator must be a non-zero array of {len(torus)} axes, like the psf, got shape {kernel.shape}"

@@ -46,16 +46,18 @@ class Restoration:
     method : str
         The name in METHODS.
     parameters : mapping of str to float or str
-        Every parameter of the method, the chosen ones as the numbers that were used.
+        Every parameter of the method, the chosen ones as the numbers that were used. With weights: ``weights`` says
+        ``poisson`` or ``given``, and for the former ``gain`` and ``floor`` are what they were made of.
     noise_sigma : float or None
-        The noise level that was given or estimated, in units of the image (fractions of full range for integers); None
-        where the method needed none.
+        The noise level that was given or estimated, in units of the image (fractions of full range for integers): the
+        root mean square over its pixels where some are noisier than others; None where the method needed none.
     criteria : mapping of str to Criterion
         The selection rules that were evaluated.
     diagnostics : mapping of str to float
         ``noise_gain`` (standard deviation of the noise after the filter over that before it),
         ``effective_degrees_of_freedom`` (trace of filter times blur, as a fraction of the pixels), ``residual_sigma``
-        (root mean square of g - h * restored).
+        (root mean square of g - h * restored); ``extension_fft_pairs`` and ``weighted_fft_pairs``, what unknown pixels and
+        weights took. The first three are those of the filter without weights.
     warnings : tuple of str
         Sentences that the user should read.
     transfer : ndarray of complex or None, shape (K, *half spectrum of torus)

@@ -15,11 +15,24 @@ from restoretk._arrays import Array
 from restoretk.restoration._spectral_statistics import SpectralStatistics
 from restoretk.restoration.record import Criterion
 
-SELECTORS = ("gcv", "predictive_gcv", "discrepancy", "upre", "marginal_likelihood", "whiteness", "l_curve")
-NEED_NOISE = ("discrepancy", "upre")
+SELECTORS = (
+    "gcv",
+    "predictive_gcv",
+    "discrepancy",
+    "edf_discrepancy",
+    "upre",
+    "model_risk",
+    "marginal_likelihood",
+    "whiteness",
+    "l_curve",
+)
+NEED_NOISE = ("discrepancy", "edf_discrepancy", "upre", "model_risk")
+
+_Criterion = Callable[[SpectralStatistics, Array], Array]
 
 _PILOT = 0.3  # of the textbook choice: weaker than it, so that the weights reach the frequencies in question
 _LEAST_PIXELS = 4096
+_NO_NOISE = 1e-3  # of the contrast: of a photograph, far under what rounding to 8 bits leaves
 _LEAST_REGULARISED = 0.01  # share of the bins
 _LEAST_CURVATURE = 0.05  # of a corner of the L-curve; less is a bend
 
@@ -33,15 +46,18 @@ def choose(statistics: SpectralStatistics, selector: str, noise_sigma: float | N
     selector : str
         One of SELECTORS: ``gcv`` (generalised cross-validation of the restored picture, see Notes), ``predictive_gcv``
         (the textbook's, of the blurred picture [1]_), ``discrepancy`` (residual power = noise power
-        [2]_), ``upre`` (unbiased predictive risk, Mallows' C_L [3]_), ``marginal_likelihood`` [4]_, ``whiteness`` (of the
-        residual [5]_), ``l_curve`` (its corner [6]_).
+        [2]_), ``edf_discrepancy`` (residual power = the noise power of the degrees of freedom that the filter leaves to the
+        residual [7]_), ``upre`` (unbiased predictive risk, Mallows' C_L [3]_), ``model_risk`` (the expected squared error
+        of the restored picture under the fitted spectrum of the scene), ``marginal_likelihood`` [4]_, ``whiteness`` (of
+        the residual [5]_), ``l_curve`` (its corner [6]_).
     noise_sigma : float or None
-        Needed by ``discrepancy`` and ``upre``.
+        Needed by ``discrepancy``, ``edf_discrepancy``, ``upre`` and ``model_risk``.
 
     Raises
     ------
     ValueError
-        For a selector that does not exist, or one that needs the noise level and is not given it.
+        For a selector that does not exist, or one that needs the noise level or the spectrum of the scene and is not
+        given it.
 
     Notes
     -----
@@ -61,23 +77,28 @@ def choose(statistics: SpectralStatistics, selector: str, noise_sigma: float | N
     .. [4] N. P. Galatsanos and A. K. Katsaggelos, IEEE Trans. Image Process. 1, 1992.
     .. [5] A. Lanza, M. Pragliola and F. Sgallari, ETNA 53, 2020.
     .. [6] P. C. Hansen, SIAM Review 34, 1992.
+    .. [7] A. M. Thompson, J. C. Brown, J. W. Kay and D. M. Titterington, IEEE Trans. Pattern Anal. Mach. Intell. 13, 1991,
+       the choice "EDF".
     """
     if selector not in SELECTORS:
         raise ValueError(f"regularization must be a number >= 0 or one of {', '.join(SELECTORS)}, got {selector!r}")
     if selector in NEED_NOISE and noise_sigma is None:
         raise ValueError(f"regularization {selector!r} needs noise_sigma")
-    if selector == "discrepancy":
-        return _discrepancy(statistics, float(noise_sigma or 0.0))
+    if selector == "model_risk" and not statistics.signal.any():
+        raise ValueError("regularization 'model_risk' needs statistics with the spectrum of the scene")
+    if selector in ("discrepancy", "edf_discrepancy"):
+        return _discrepancy(statistics, selector, float(noise_sigma or 0.0))
     if selector == "l_curve":
         return _l_curve(statistics)
     if selector == "gcv":
-        return _gcv(statistics)
+        return _gcv(statistics, choose(statistics, "predictive_gcv"))
     variance = float(noise_sigma or 0.0) ** 2
-    criteria: dict[str, Callable[[Array], Array]] = {
-        "predictive_gcv": lambda tried: _log_gcv(statistics, tried),
-        "upre": lambda tried: statistics.residual_power(tried) + 2 * variance * statistics.degrees_of_freedom(tried),
-        "marginal_likelihood": lambda tried: _negative_log_likelihood(statistics, tried),
-        "whiteness": lambda tried: _log_whiteness(statistics, tried),
+    criteria: dict[str, _Criterion] = {
+        "predictive_gcv": _log_gcv,
+        "upre": lambda sums, tried: sums.residual_power(tried) + 2 * variance * sums.degrees_of_freedom(tried),
+        "marginal_likelihood": _negative_log_likelihood,
+        "whiteness": _log_whiteness,
+        "model_risk": lambda sums, tried: _model_risk(sums, tried, variance),
     }
     return _minimise(statistics, selector, criteria[selector])
 
@@ -99,9 +120,15 @@ def guarded_gcv(statistics: SpectralStatistics, noise_sigma: float | None) -> tu
     Without white noise the residual says little about the noise in the picture: JPEG and denoisers take the high frequencies
     out of it, and gcv restores what is left in the middle as if it were scene. The likeliest smooth scene is the safe choice.
     """
-    names = ("gcv", "predictive_gcv", "marginal_likelihood") + (() if noise_sigma is None else ("upre",))
-    criteria = {name: choose(statistics, name, noise_sigma) for name in names}
-    doubt = disagreement(criteria, statistics)
+    textbook = choose(statistics, "predictive_gcv")
+    criteria = {
+        "gcv": _gcv(statistics, textbook),
+        "predictive_gcv": textbook,
+        "marginal_likelihood": choose(statistics, "marginal_likelihood"),
+    }
+    if noise_sigma is not None:
+        criteria["upre"] = choose(statistics, "upre", noise_sigma)
+    doubt = disagreement(criteria, statistics, noise_sigma)
     if not doubt:
         return criteria["gcv"], ""
     plain, safe = criteria["gcv"], criteria["marginal_likelihood"].regularization
@@ -109,7 +136,9 @@ def guarded_gcv(statistics: SpectralStatistics, noise_sigma: float | None) -> tu
     return Criterion("gcv", safe, plain.candidates, plain.values, attained=False, note=note), doubt
 
 
-def disagreement(criteria: Mapping[str, Criterion], statistics: SpectralStatistics) -> str:
+def disagreement(
+    criteria: Mapping[str, Criterion], statistics: SpectralStatistics, noise_sigma: float | None = None
+) -> str:
     """A sentence where the rules choose further apart than white noise and the right PSF explain; else empty.
 
     A picture of fewer than 4096 pixels scatters too much to tell.
@@ -121,33 +150,40 @@ def disagreement(criteria: Mapping[str, Criterion], statistics: SpectralStatisti
             continue
         first, second = criteria[one].regularization, criteria[other].regularization
         if not low <= np.log10(first / second) <= high:
+            cause = (
+                "the noise is probably not white (JPEG, a denoiser, a resize), or the psf is not that of this picture"
+            )
+            contrast = float(np.sqrt(statistics.power.sum() / statistics.pixels))
+            if noise_sigma is not None and noise_sigma < _NO_NOISE * contrast:
+                cause = (
+                    f"there is next to no noise to choose by (sigma {noise_sigma:.2g}, {noise_sigma / contrast:.1e} of the "
+                    f"contrast), because there was none or a denoiser took it out"
+                )
             return (
-                f"the rules for the regularization disagree ({one} chooses {first:.3g}, {other} {second:.3g}): "
-                f"the noise is probably not white (JPEG, a denoiser, a resize), or the psf is not that of this picture"
+                f"the rules for the regularization disagree ({one} chooses {first:.3g}, {other} {second:.3g}): {cause}"
             )
     return ""
 
 
 def _log_gcv(statistics: SpectralStatistics, candidates: Array) -> Array:
     misfit = statistics.misfit(candidates)
-    residual = misfit**2 @ statistics.power
+    residual = misfit**2 @ statistics.power / statistics.unit
     return np.log(np.maximum(residual, np.finfo(float).tiny)) - 2 * np.log(misfit @ statistics.count)
 
 
-def _gcv(statistics: SpectralStatistics) -> Criterion:
+def _gcv(statistics: SpectralStatistics, textbook: Criterion) -> Criterion:
     """Generalised cross-validation with every frequency weighted by the squared gain of a pilot filter."""
-    textbook = choose(statistics, "predictive_gcv")
     pilot = np.array([textbook.regularization])
     misfit = statistics.misfit(pilot)
     # Wahba's estimate of sigma^2: the residual over its degrees of freedom at the textbook's choice.
     variance = float((misfit**2 @ statistics.power / np.maximum(misfit @ statistics.count, 1e-300))[0])
-    # |H|^2 / (|H|^2 + lambda_0 |P|^2)^2 = s / (s + lambda_0)^2 / |P|^2
-    gain = statistics.ratio / (statistics.ratio + _PILOT * pilot[0]) ** 2
 
-    def risk(tried: Array) -> Array:
-        misfit = statistics.misfit(tried)
-        freedom = (1 - misfit) @ (gain * statistics.count_per_penalty)
-        return misfit**2 @ (gain * statistics.power_per_penalty) + 2 * variance * freedom
+    def risk(sums: SpectralStatistics, tried: Array) -> Array:
+        # |H|^2 / (|H|^2 + lambda_0 |P|^2)^2 = s / (s + lambda_0)^2 / |P|^2
+        gain = sums.ratio / (sums.ratio + _PILOT * pilot[0]) ** 2
+        misfit = sums.misfit(tried)
+        freedom = (1 - misfit) @ (gain * sums.count_per_penalty)
+        return misfit**2 @ (gain * sums.power_per_penalty) + 2 * variance * freedom
 
     return _minimise(statistics, "gcv", risk)
 
@@ -156,23 +192,31 @@ def _negative_log_likelihood(statistics: SpectralStatistics, candidates: Array) 
     """White noise plus a signal of spectrum proportional to 1 / |P|^2, the common variance profiled out."""
     misfit = statistics.misfit(candidates)  # 1 / V with V = 1 + s / lambda
     total = float(statistics.count.sum())
-    mean = np.maximum(misfit @ statistics.power, np.finfo(float).tiny) / total
+    mean = np.maximum(misfit @ statistics.power / statistics.unit, np.finfo(float).tiny) / total
     return -np.log(np.maximum(misfit, np.finfo(float).tiny)) @ statistics.count / total + np.log(mean)
 
 
 def _log_whiteness(statistics: SpectralStatistics, candidates: Array) -> Array:
     misfit = statistics.misfit(candidates)
-    fourth, second = misfit**4 @ statistics.squared_power, misfit**2 @ statistics.power
+    unit = statistics.unit
+    fourth, second = misfit**4 @ statistics.squared_power / unit**2, misfit**2 @ statistics.power / unit
     tiny = np.finfo(float).tiny
     return np.log(np.maximum(fourth, tiny)) - 2 * np.log(np.maximum(second, tiny))
 
 
-def _minimise(statistics: SpectralStatistics, name: str, criterion: Callable[[Array], Array]) -> Criterion:
-    """The best of the candidates, refined between its neighbours."""
+def _model_risk(statistics: SpectralStatistics, candidates: Array, variance: float) -> Array:
+    """E||x - f||^2 = sum (1 - A)^2 S + |R|^2 sigma^2 with the filter R, |R|^2 = s / (s + lambda)^2 / |P|^2."""
+    misfit = statistics.misfit(candidates)
+    gain = statistics.ratio / (statistics.ratio + candidates[:, None]) ** 2
+    return misfit**2 @ statistics.signal + variance * (gain @ statistics.count_per_penalty)
+
+
+def _minimise(statistics: SpectralStatistics, name: str, criterion: _Criterion) -> Criterion:
+    """The best of the candidates, looked for on coarse classes of bins, refined between its neighbours on the fine ones."""
     from scipy.optimize import minimize_scalar  # 40 times the cost of a bare start: only where it is used
 
     candidates = statistics.candidates()
-    values = criterion(candidates)
+    values = criterion(statistics.coarse, candidates)
     best = int(np.argmin(values))
     if best in (0, len(candidates) - 1):
         end = "no regularization" if best == 0 else "the strongest regularization"
@@ -180,7 +224,7 @@ def _minimise(statistics: SpectralStatistics, name: str, criterion: Callable[[Ar
         return Criterion(name, float(candidates[best]), candidates, values, attained=False, note=note)
     logs = np.log(candidates)
     refined = minimize_scalar(
-        lambda log: float(criterion(np.exp(np.array([log])))[0]),
+        lambda log: float(criterion(statistics, np.exp(np.array([log])))[0]),
         bounds=(logs[best - 1], logs[best + 1]),
         method="bounded",
         options={"xatol": 1e-5},
@@ -188,33 +232,44 @@ def _minimise(statistics: SpectralStatistics, name: str, criterion: Callable[[Ar
     return Criterion(name, float(np.exp(refined.x)), candidates, values)
 
 
-def _discrepancy(statistics: SpectralStatistics, noise_sigma: float) -> Criterion:
-    """The root of ||g - h * f(lambda)||^2 = N sigma^2 in log lambda; the left side only grows with lambda."""
+def _discrepancy(statistics: SpectralStatistics, name: str, noise_sigma: float) -> Criterion:
+    """The root of ||g - h * f(lambda)||^2 = sigma^2 times N, or times what of N the filter leaves to the residual.
+
+    The left side only grows with lambda. So does the right one where it is corrected, from 0 up to N; the largest root is
+    then taken, below which the filter would fit the noise.
+    """
     from scipy.optimize import brentq  # 40 times the cost of a bare start: only where it is used
 
-    target = statistics.pixels * noise_sigma**2
+    corrected = name == "edf_discrepancy"
+
+    def excess(tried: Array) -> Array:
+        share = 1 - statistics.degrees_of_freedom(tried) / statistics.bins if corrected else np.ones(len(tried))
+        return statistics.residual_power(tried) - statistics.pixels * noise_sigma**2 * share
+
     candidates = statistics.candidates()
     candidates = np.concatenate(
         [candidates[0] * np.geomspace(1e-14, 0.1, 14), candidates, candidates[-1] * np.geomspace(10, 1e8, 8)]
     )
-    values = statistics.residual_power(candidates)
-    if values[0] >= target or values[-1] <= target:
-        side, index = ("below", 0) if values[0] >= target else ("above", -1)
+    values = excess(candidates)
+    under = np.flatnonzero(values < 0)
+    if under.size == 0 or values[-1] <= 0:
+        side, index = ("below", 0) if under.size == 0 else ("above", -1)
+        powers = statistics.residual_power(candidates[[0, -1]])
+        target = statistics.pixels * noise_sigma**2
         note = (
             f"the constraint cannot be met: the noise power {target:.4g} is {side} every residual power, "
-            f"{values[0]:.4g} to {values[-1]:.4g}; the nearest end of the range is used"
+            f"{powers[0]:.4g} to {powers[-1]:.4g}; the nearest end of the range is used"
         )
-        return Criterion(
-            "discrepancy", float(candidates[index]), candidates, values - target, attained=False, note=note
-        )
-    above = int(np.argmax(values > target))
+        return Criterion(name, float(candidates[index]), candidates, values, attained=False, note=note)
+    last = int(under[-1])
+    scale = max(statistics.pixels * noise_sigma**2, np.finfo(float).tiny)
     log_root = brentq(
-        lambda log: float(statistics.residual_power(np.array([np.exp(log)]))[0]) / target - 1,
-        np.log(candidates[above - 1]),
-        np.log(candidates[above]),
+        lambda log: float(excess(np.exp(np.array([log])))[0]) / scale,
+        np.log(candidates[last]),
+        np.log(candidates[last + 1]),
         xtol=1e-10,
     )
-    return Criterion("discrepancy", float(np.exp(log_root)), candidates, values - target)
+    return Criterion(name, float(np.exp(log_root)), candidates, values)
 
 
 def _l_curve(statistics: SpectralStatistics) -> Criterion:
@@ -230,9 +285,10 @@ def _l_curve(statistics: SpectralStatistics) -> Criterion:
     begun = int(np.argmax(misfit @ reached > _LEAST_REGULARISED * reached.sum()))
     candidates, misfit = candidates[begun:], misfit[begun:]
     tiny = np.finfo(float).tiny
-    residual = np.log(np.maximum(misfit**2 @ statistics.power, tiny)) / 2
+    power = statistics.power / statistics.unit
+    residual = np.log(np.maximum(misfit**2 @ power, tiny)) / 2
     # |P|^2 |X|^2 = s / (s + lambda)^2 |G|^2
-    roughness = np.log(np.maximum((misfit / candidates[:, None]) ** 2 * statistics.ratio @ statistics.power, tiny)) / 2
+    roughness = np.log(np.maximum((misfit / candidates[:, None]) ** 2 * statistics.ratio @ power, tiny)) / 2
     step = np.log(candidates)
     right, up = np.gradient(residual, step), np.gradient(roughness, step)
     speed = np.maximum(right**2 + up**2, 1e-12) ** 1.5

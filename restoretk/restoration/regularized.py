@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import numpy.typing as npt
 
-from restoretk._arrays import Array
+from restoretk._arrays import Array, plain_number
+from restoretk._grammar import OptionError
 from restoretk.restoration import regularization as rules
 from restoretk.restoration._frequency_domain import ON_THE_FRAME, LinearFilter, Problem
 from restoretk.restoration._torus import open_problem
 from restoretk.restoration.operators import operator_power
+from restoretk.restoration.per_channel import ChannelFilters, decide_per_channel
 from restoretk.restoration.record import Criterion
 
 
@@ -24,9 +28,23 @@ def decide(
     channel_axis: int | None = None,
     mask: npt.ArrayLike | str | None = None,
     weights: npt.ArrayLike | str | None = None,
+    per_channel: bool = False,
     every_criterion: bool = False,
-) -> LinearFilter:
-    """The regularized filter as a `LinearFilter`; see `regularized_filter`. ``every_criterion`` evaluates all rules."""
+) -> LinearFilter | ChannelFilters:
+    """The regularized filter as a `LinearFilter`, or one for each channel; see `regularized_filter`.
+
+    ``every_criterion`` evaluates all rules.
+    """
+    if per_channel:
+        each = partial(
+            decide,
+            regularization=regularization,
+            operator=operator,
+            noise_sigma=noise_sigma,
+            boundary=boundary,
+            every_criterion=every_criterion,
+        )
+        return decide_per_channel(each, image, psf, channel_axis, mask=mask, weights=weights)
     _check_choice(regularization, noise_sigma)
     problem = open_problem(image, psf, boundary, channel_axis, mask, weights)
     penalty = operator_power(operator, problem.psfs[0].shape, problem.torus)
@@ -46,25 +64,33 @@ def decide(
     notes = [criteria[regularization].note] if isinstance(regularization, str) else []
     warnings = tuple(note for note in notes if note)
     return LinearFilter(
-        "regularized_filter", problem, transfer, parameters, sigma, criteria, warnings, addend=chosen * penalty
+        "regularized_filter",
+        problem,
+        transfer,
+        parameters,
+        sigma,
+        criteria,
+        warnings,
+        addend=chosen * penalty,
+        not_white=bool(doubt),
     )
 
 
 def _check_choice(regularization: float | str, noise_sigma: float | str) -> None:
     if isinstance(regularization, str):
         if regularization not in rules.SELECTORS:
-            raise ValueError(
+            raise OptionError(
                 f"regularization must be a number >= 0 or one of {', '.join(rules.SELECTORS)}, got {regularization!r}"
             )
     elif not 0 <= regularization < np.inf:
-        raise ValueError(
+        raise OptionError(
             f"regularization must be a number >= 0 or one of {', '.join(rules.SELECTORS)}, got {regularization}"
         )
     if isinstance(noise_sigma, str):
         if noise_sigma != "auto":
-            raise ValueError(f"noise_sigma must be a number >= 0 or 'auto', got {noise_sigma!r}")
+            raise OptionError(f"noise_sigma must be a number >= 0 or 'auto', got {noise_sigma!r}")
     elif not 0 <= noise_sigma < np.inf:
-        raise ValueError(f"noise_sigma must be a number >= 0 or 'auto', got {noise_sigma}")
+        raise OptionError(f"noise_sigma must be a number >= 0 or 'auto', got {noise_sigma}")
 
 
 def _evaluate(
@@ -74,12 +100,17 @@ def _evaluate(
 
     ``guarded``: gcv is watched over by the other rules, which is known to work for the Laplacian only.
     """
-    sigma = None if isinstance(noise_sigma, str) else float(noise_sigma)
+    # More than 2^100 times the largest pixel is as much as 2^100 times, and its square can be held.
+    sigma = None if isinstance(noise_sigma, str) else min(plain_number(noise_sigma, -problem.unit), 2.0**100)
     if not wanted:
         return {}, sigma, ""
     if sigma is None and any(name in rules.NEED_NOISE for name in wanted):
         sigma = problem.noise_sigma
-    statistics = problem.statistics(penalty, fourth_moment="whiteness" in wanted)
+    statistics = problem.statistics(
+        problem.bins.of(penalty),
+        fourth_moment="whiteness" in wanted,
+        signal=problem.signal_at_bins() if "model_risk" in wanted else None,
+    )
     criteria, doubt = {name: rules.choose(statistics, name, sigma) for name in wanted}, ""
     if guarded and "gcv" in criteria:
         # A fit of the noise level is a small part of the work with a ring, and most of it without one.
@@ -106,6 +137,7 @@ def regularized_filter(
     channel_axis: int | None = None,
     mask: npt.ArrayLike | str | None = None,
     weights: npt.ArrayLike | str | None = None,
+    per_channel: bool = False,
 ) -> Array:
     """The image f that minimises ||g - h * f||^2 + regularization * ||p * f||^2: the regularized filter.
 
@@ -147,6 +179,9 @@ def regularized_filter(
         Inverse variance of the noise of each pixel, up to a factor, >= 0, of the shape of the image or of its spatial axes;
         or ``poisson``: read off the picture as 1 / (gain * brightness + floor^2). The weighted problem is then solved by
         conjugate gradients from the closed form, at some 30 to 120 FFT pairs. None takes the noise for equal everywhere.
+    per_channel : bool
+        Whether every channel is restored as a picture of its own, with its own strength and its own noise level: right
+        where channels differ much in noise, as fluorescence does. False chooses one strength from all of them together.
 
     Returns
     -------
@@ -188,4 +223,5 @@ def regularized_filter(
         channel_axis=channel_axis,
         mask=mask,
         weights=weights,
+        per_channel=per_channel,
     ).image()

@@ -10,24 +10,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 import scipy.optimize
 
 from restoretk._arrays import Array
 from restoretk.convolution.fourier import psf_to_otf
+from restoretk.convolution.periodogram import periodogram
 from restoretk.noise_estimation.white import estimate_noise_sigma, quiet_sigma_on_torus
-from restoretk.restoration._periodogram import draw_bins, periodogram
+from restoretk.restoration._frame_noise import frame_noise_sigma
+from restoretk.restoration._periodogram import draw_bins
 from restoretk.restoration._polar_table import on_half_spectrum
-from restoretk.restoration._spectrum_cells import factors_at, fit_cells
+from restoretk.restoration._spectrum_cells import cell_at, factors_at, fit_cells
 
-_CELL_BINS_PER_SHELL = 20_000
+_CELL_BINS_PER_SHELL = 12_000
 _EXPONENTS = (0.5, 5.0)
 _CORNERS = (1e-4, 0.3)  # cycles per pixel
 _ANISOTROPY = 1.5  # bound of a coefficient: a factor of 20 between the strong and the weak direction
 _ISOTROPIC = (0.0, 0.0, 0.0, 0.0)
 _TOWARDS_ISOTROPIC = 1e-3  # weight of the squared coefficients against the mean log likelihood
 _STARTS = ((2.0, 0.01), (3.0, 0.05))  # of exponent and corner: the likelihood may have two valleys
+_THIN = 7  # coprime to the sides of the boxes that are taken whole
 _LOWEST_NOISE = 1e-12  # of the mean power: below it the noise cannot be told from rounding
 _DARK_OTF, _DARK_SHARE = 1e-2, 0.1  # |H|^2 in this share of the spectrum leaves the noise alone there
 _ABOVE_ESTIMATE = 1.1  # a fitted sigma may exceed the one seen in the quiet blocks by its scatter only
@@ -86,6 +90,15 @@ class SignalSpectrum:
         law = self.amplitude * np.exp(log_power)
         return law if self.cells is None else law * factors_at(self.cells, frequencies)
 
+    def noise_to_signal(self, shape: Sequence[int], level: float = 1.0) -> Array:
+        """Give ``level`` times sigma^2 / S on the half spectrum of a grid of ``shape``, as exactly as `power`."""
+        return on_half_spectrum(lambda frequencies: level * self.noise_to_signal_at(frequencies), shape)
+
+    def noise_to_signal_at(self, frequencies: Sequence[Array]) -> Array:
+        """Give sigma^2 / S at frequencies in cycles per pixel."""
+        ratio: Array = self.noise_sigma**2 / np.maximum(self.power_at(frequencies), np.finfo(np.float32).tiny)
+        return ratio
+
     def parameters(self) -> dict[str, float]:
         """Give the numbers by name, for a record of what was chosen."""
         return {
@@ -142,8 +155,9 @@ def fit_signal_spectrum(
         raise ValueError(f"noise_sigma must be >= 0, got {noise_sigma}")
     shape = planes.shape[planes.ndim - psf.ndim :]
     otf_power = np.abs(psf_to_otf(psf, shape)) ** 2
-    ceiling = None if noise_sigma is not None else noise_ceiling(planes.reshape((-1, *shape)), psf, otf_power, periodic)
-    return fit_periodogram(
+    stack = planes.reshape((-1, *shape))
+    ceiling = None if noise_sigma is not None else noise_ceiling(stack, psf, otf_power, periodic)
+    fitted = fit_periodogram(
         periodogram(planes, psf.ndim, periodic=periodic),
         otf_power,
         shape,
@@ -152,6 +166,12 @@ def fit_signal_spectrum(
         skip=0 if periodic else 1,
         anisotropic=anisotropic,
     )
+    if periodic or noise_sigma is not None:
+        return fitted
+    level = frame_noise_sigma(stack, psf, fitted.power_at, fitted.noise_sigma)
+    # A constant picture has a ceiling of 0, under which the fit does not go.
+    highest = np.inf if ceiling is None else max(ceiling, fitted.noise_sigma)
+    return replace(fitted, noise_sigma=min(level, highest))
 
 
 @dataclass(frozen=True)
@@ -207,15 +227,7 @@ def fit_periodogram(
         sigma = noise_sigma or np.sqrt(_LOWEST_NOISE * level)
         return SignalSpectrum(level, 2.0, _CORNERS[1], _ISOTROPIC, float(sigma))
     likelihood = _Whittle(observed / scale, gain, weights / weights.sum(), frequencies, len(shape) == 2 and anisotropic)
-    bounds_noise = _noise_bounds(noise_sigma, noise_ceiling, scale)
-    start_noise = float(np.clip(likelihood.noise_start(), *bounds_noise))
-    results = []
-    for exponent, corner in _STARTS:
-        amplitude = likelihood.amplitude_start(exponent, corner)
-        start = np.array([amplitude, exponent, np.log(corner), start_noise, *_ISOTROPIC])
-        bounds = likelihood.bounds(bounds_noise)
-        results.append(scipy.optimize.minimize(likelihood, start, jac=True, method="L-BFGS-B", bounds=bounds))
-    best = min(results, key=lambda result: float(result.fun))
+    best = _most_likely(likelihood, _noise_bounds(noise_sigma, noise_ceiling, scale))
     log_amplitude, exponent, log_corner, log_noise, *turn = (float(value) for value in best.x)
     mean_log = np.sum(likelihood.weights * np.log(np.maximum(likelihood.observed, 1e-300)))
     misfit = float(best.fun - mean_log - 1 - np.euler_gamma)
@@ -230,15 +242,45 @@ def fit_periodogram(
     return replace(fitted, cells=_cells(fitted, power, otf_power, shape, skip))
 
 
+def _most_likely(likelihood: _Whittle, bounds_noise: tuple[float, float]) -> scipy.optimize.OptimizeResult:
+    """The parameters of the deepest valley: found on a thin choice of the bins, and from there on all of them."""
+    thin = likelihood.thinned(_THIN)
+    bounds = likelihood.bounds(bounds_noise)
+    start_noise = float(np.clip(likelihood.noise_start(), *bounds_noise))
+    found = []
+    for exponent, corner in _STARTS:
+        amplitude = likelihood.amplitude_start(exponent, corner)
+        start = np.array([amplitude, exponent, np.log(corner), start_noise, *_ISOTROPIC])
+        found.append(_descend(thin, start, bounds, 1e-6))
+    nearby = min(found, key=lambda result: float(result.fun)).x
+    return _descend(likelihood, nearby, bounds, 1e-8)
+
+
+def _descend(
+    likelihood: _Whittle, start: Array, bounds: list[tuple[float, float]], tolerance: float
+) -> scipy.optimize.OptimizeResult:
+    """The bottom of the valley, to a relative ``tolerance`` of the likelihood: 1e-8 is a thousandth of sigma."""
+    return scipy.optimize.minimize(
+        likelihood, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": tolerance}
+    )
+
+
 def _cells(
     fitted: SignalSpectrum, power: Array | SpectrumPower, otf_power: Array, shape: Sequence[int], skip: int
 ) -> Array:
     """The departures from the law, from more bins than the law itself needs: each cell has but a few."""
-    indices, _ = draw_bins(shape, skip, _CELL_BINS_PER_SHELL)
-    frequencies = [np.where(2 * k > n, k - n, k) / n for k, n in zip(indices, shape, strict=True)]
+    indices, frequencies, place = _cell_bins(tuple(shape), skip)
     signal = otf_power[indices] * fitted.power_at(frequencies)
     expected = signal + fitted.noise_sigma**2
-    return fit_cells(frequencies, power[indices] / expected - 1, signal / expected)
+    return fit_cells(place, len(shape), power[indices] / expected - 1, signal / expected)
+
+
+@lru_cache(maxsize=8)
+def _cell_bins(shape: tuple[int, ...], skip: int) -> tuple[tuple[Array, ...], list[Array], Array]:
+    """A draw of bins, their frequencies and the cells they lie in: of the shape alone, so a pipeline pays for it once."""
+    indices, _ = draw_bins(shape, skip, _CELL_BINS_PER_SHELL)
+    frequencies = [(np.where(2 * k > n, k - n, k) / n).astype(np.float32) for k, n in zip(indices, shape, strict=True)]
+    return indices, frequencies, cell_at(frequencies)
 
 
 def noise_ceiling(stack: Array, psf: Array, otf_power: Array, periodic: bool) -> float | None:
@@ -274,6 +316,15 @@ class _Whittle:
         self.squared = sum(f**2 for f in frequencies)
         self.anisotropic = anisotropic
         self.waves = np.stack(_directions(frequencies)) if anisotropic else np.zeros((4, observed.size))
+        self.frequencies = frequencies
+
+    def thinned(self, step: int) -> _Whittle:
+        """The same of every ``step``-th bin."""
+        weights = self.weights[::step]
+        frequencies = [f[::step] for f in self.frequencies]
+        return _Whittle(
+            self.observed[::step], self.gain[::step], weights / weights.sum(), frequencies, self.anisotropic
+        )
 
     def __call__(self, parameters: Array) -> tuple[float, Array]:
         log_amplitude, exponent, log_corner, log_noise = parameters[:4]

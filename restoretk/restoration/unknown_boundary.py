@@ -23,7 +23,6 @@ _PRECONDITIONER = (0.75, 1e-4)  # exponent and floor of (Q / max Q + floor)^-exp
 
 def extend_unknown(
     planes: Array,
-    otf: Array,
     precision: Array,
     torus: Sequence[int],
     *,
@@ -42,8 +41,6 @@ def extend_unknown(
     ----------
     planes : ndarray of shape (..., *frame)
         The observed frames, blurred and noisy. What they hold at masked pixels is ignored (it may be NaN).
-    otf : ndarray, half spectrum of ``torus``
-        The transfer function H of the blur on the torus.
     precision : ndarray, real, on the half spectrum of ``torus``
         Q = 1 / (|H|^2 S + sigma^2) > 0. Neither its scale nor its value at frequency 0 matters: the mean level of the
         scene is left free.
@@ -67,7 +64,7 @@ def extend_unknown(
     Raises
     ------
     ValueError
-        For a torus smaller than the frame, an OTF or a precision of another shape, or a mask that fits neither frame
+        For a torus smaller than the frame, a precision of another shape, or a mask that fits neither frame
         nor planes or leaves no pixel observed.
 
     References
@@ -78,7 +75,7 @@ def extend_unknown(
     --------
     >>> import numpy as np
     >>> otf = np.exp(-20 * np.fft.rfftfreq(16) ** 2)
-    >>> extended, pairs = extend_unknown(np.linspace(0, 1, 12), otf, 1 / (otf**2 + 1e-4), (16,))
+    >>> extended, pairs = extend_unknown(np.linspace(0, 1, 12), 1 / (otf**2 + 1e-4), (16,))
     >>> bool(abs(extended).max() < 1.1), bool((extended[:12] == np.linspace(0, 1, 12)).all())
     (True, True)
     """
@@ -87,9 +84,8 @@ def extend_unknown(
     half = (*torus[:-1], torus[-1] // 2 + 1)
     if len(frame) != len(torus) or any(size > grid for size, grid in zip(frame, torus, strict=True)):
         raise ValueError(f"torus {torus} is smaller than the frame of the planes, {planes.shape}")
-    for name, array in (("otf", otf), ("precision", precision)):
-        if array.shape != half:
-            raise ValueError(f"{name} must have the shape {half} of the half spectrum of {torus}, got {array.shape}")
+    if precision.shape != half:
+        raise ValueError(f"precision must have the shape {half} of the half spectrum of {torus}, got {precision.shape}")
     stack = planes.reshape((-1, *frame))
     missing = _missing_of(mask, planes.shape, frame, len(stack))
     if frame == torus and missing is None:

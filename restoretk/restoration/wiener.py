@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import numpy.typing as npt
 
-from restoretk._arrays import Array, check_finite
+from restoretk._arrays import Array, as_finite
+from restoretk._grammar import OptionError
 from restoretk.convolution.fourier import psf_to_otf
 from restoretk.restoration._frequency_domain import LinearFilter, Problem
 from restoretk.restoration._torus import open_problem
-from restoretk.restoration.operators import operator_power
+from restoretk.restoration.operators import operator_power, operator_power_at
+from restoretk.restoration.per_channel import ChannelFilters, decide_per_channel
 from restoretk.restoration.regularization import choose, guarded_gcv
 
 _LEVELS = (1 / 8, 8.0)  # of the fitted noise-to-signal ratio: further away the fit is the better guide
@@ -26,12 +30,23 @@ def decide(
     channel_axis: int | None = None,
     mask: npt.ArrayLike | str | None = None,
     weights: npt.ArrayLike | str | None = None,
-) -> LinearFilter:
-    """The Wiener filter as a `LinearFilter`; see `wiener`."""
+    per_channel: bool = False,
+) -> LinearFilter | ChannelFilters:
+    """The Wiener filter as a `LinearFilter`, or one for each channel; see `wiener`."""
+    if per_channel:
+        each = partial(
+            decide,
+            noise_to_signal=noise_to_signal,
+            noise_autocorrelation=noise_autocorrelation,
+            signal_autocorrelation=signal_autocorrelation,
+            boundary=boundary,
+        )
+        return decide_per_channel(each, image, psf, channel_axis, mask=mask, weights=weights)
     correlations = _check_choice(noise_to_signal, noise_autocorrelation, signal_autocorrelation)
     problem = open_problem(image, psf, boundary, channel_axis, mask, weights)
     noise_sigma: float | None = None
     warnings: tuple[str, ...] = ()
+    doubt = ""
     addend: Array
     parameters: dict[str, float | str]
     if correlations is not None:
@@ -43,14 +58,16 @@ def decide(
         parameters = {"noise_to_signal": "autocorrelations", "chosen_by": "given"}
     elif isinstance(noise_to_signal, str):
         noise_sigma = problem.noise_sigma
-        doubt, addend = _smooth_ratio(problem)
+        doubt, strength = _doubt(problem)
         if doubt:
+            addend = strength * operator_power("laplacian", problem.psfs[0].shape, problem.torus)
             warnings = (
                 f"{doubt}; a smooth spectrum of the scene, as likely as possible, stands in for the fitted one",
             )
             parameters = {"noise_to_signal": "auto", "chosen_by": "marginal_likelihood, smooth spectrum"}
         else:
-            addend, level = _fitted_ratio(problem)
+            level = _fitted_level(problem)
+            addend = problem.noise_to_signal(level)
             parameters = {"noise_to_signal": "auto", "chosen_by": "fitted spectrum", "level": level}
             parameters |= problem.fits[0].parameters() if len(problem.fits) == 1 else {}
         transfer = problem.quotient(addend)
@@ -58,7 +75,9 @@ def decide(
         addend = _on_half_spectrum(np.asarray(noise_to_signal, np.float64), problem)
         transfer = problem.quotient(addend)
         parameters = {"noise_to_signal": float(addend) if addend.ndim == 0 else "spectrum", "chosen_by": "given"}
-    return LinearFilter("wiener", problem, transfer, parameters, noise_sigma, warnings=warnings, addend=addend)
+    return LinearFilter(
+        "wiener", problem, transfer, parameters, noise_sigma, warnings=warnings, addend=addend, not_white=bool(doubt)
+    )
 
 
 def _check_choice(
@@ -67,49 +86,44 @@ def _check_choice(
     """The two autocorrelations where they were given; raises unless exactly one way of choosing was used."""
     if isinstance(noise_to_signal, str):
         if noise_to_signal != "auto":
-            raise ValueError(f"noise_to_signal must be a number >= 0, a spectrum or 'auto', got {noise_to_signal!r}")
+            raise OptionError(f"noise_to_signal must be a number >= 0, a spectrum or 'auto', got {noise_to_signal!r}")
     else:
-        ratio = np.asarray(noise_to_signal, np.float64)
-        check_finite(ratio, "noise_to_signal")
+        ratio = as_finite(noise_to_signal, "noise_to_signal")
         if (ratio < 0).any():
-            raise ValueError(f"noise_to_signal must be >= 0 everywhere, got {ratio.min()}")
+            raise OptionError(f"noise_to_signal must be >= 0 everywhere, got {ratio.min()}")
     if noise is None and signal is None:
         return None
     if noise is None or signal is None or not isinstance(noise_to_signal, str):
         raise ValueError(
             "noise_autocorrelation and signal_autocorrelation must be given together, and instead of noise_to_signal"
         )
-    parts = np.asarray(noise, np.float64), np.asarray(signal, np.float64)
+    parts = as_finite(noise, "noise_autocorrelation"), as_finite(signal, "signal_autocorrelation")
     for part, name in zip(parts, ("noise_autocorrelation", "signal_autocorrelation"), strict=True):
-        check_finite(part, name)
         if not part.any():
             raise ValueError(f"{name} must not be zero everywhere")
     return parts
 
 
-def _smooth_ratio(problem: Problem) -> tuple[str, Array]:
-    """Why the fitted spectrum must not be used, empty where it may; and the ratio to use instead.
+def _doubt(problem: Problem) -> tuple[str, float]:
+    """Why the fitted spectrum must not be used, empty where it may; and the regularization to use instead.
 
     The fit takes the noise for white. JPEG and denoisers take the high frequencies out of it, the fit then believes in far
     too little noise, and the filter amplifies what is left in the middle. Where the rules for a smooth scene contradict each
     other as they do in that case, the likeliest smooth spectrum, S_f proportional to 1 / |Laplacian|^2, is the safe one.
     """
-    penalty = operator_power("laplacian", problem.psfs[0].shape, problem.torus)
-    statistics = problem.statistics(penalty)
-    guarded, doubt = guarded_gcv(statistics, problem.noise_sigma)
-    return doubt, guarded.regularization * penalty
+    penalty = operator_power_at("laplacian", problem.psfs[0].shape, problem.bins.frequencies)
+    guarded, doubt = guarded_gcv(problem.statistics(penalty), problem.noise_sigma)
+    return doubt, guarded.regularization
 
 
-def _fitted_ratio(problem: Problem) -> tuple[Array, float]:
-    """The fitted S_n / S_f times the level that generalised cross-validation gives it; and that level.
+def _fitted_level(problem: Problem) -> float:
+    """The factor that generalised cross-validation gives the fitted S_n / S_f.
 
     The shape of the ratio comes from the fit; its level, the one number to which the result is sensitive, from the data.
     """
-    power = np.maximum(problem.signal_power(), np.finfo(np.float32).tiny)
-    ratio = problem.noise_variance() / power.astype(problem.otf_power.dtype, copy=False)
+    ratio = np.stack([fit.noise_to_signal_at(problem.bins.frequencies) for fit in problem.fits])
     level = choose(problem.statistics(ratio), "gcv").regularization
-    level = float(np.clip(level, *_LEVELS))
-    return ratio * ratio.dtype.type(level), level
+    return float(np.clip(level, *_LEVELS))
 
 
 def _on_half_spectrum(ratio: Array, problem: Problem) -> Array:
@@ -150,6 +164,7 @@ def wiener(
     channel_axis: int | None = None,
     mask: npt.ArrayLike | str | None = None,
     weights: npt.ArrayLike | str | None = None,
+    per_channel: bool = False,
 ) -> Array:
     """The image of least mean squared error among all linear filters, for a ratio of noise to signal: the Wiener filter.
 
@@ -187,6 +202,9 @@ def wiener(
         Inverse variance of the noise of each pixel, up to a factor, >= 0, of the shape of the image or of its spatial axes;
         or ``poisson``: read off the picture as 1 / (gain * brightness + floor^2). The weighted problem is then solved by
         conjugate gradients from the closed form, at some 30 to 120 FFT pairs. None takes the noise for equal everywhere.
+    per_channel : bool
+        Whether every channel is restored as a picture of its own, with its own strength and its own noise level: right
+        where channels differ much in noise, as fluorescence does. False chooses one strength from all of them together.
 
     Returns
     -------
@@ -229,4 +247,5 @@ def wiener(
         channel_axis=channel_axis,
         mask=mask,
         weights=weights,
+        per_channel=per_channel,
     ).image()

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from restoretk._arrays import Array, check_finite
+from restoretk._arrays import Array, as_real, check_finite
 from restoretk.convolution.matrix import convolution_matrix
 from restoretk.convolution.operands import per_axis
 from restoretk.convolution.strided import conv_shape
+from restoretk.upsampling._number_grids import flat_text
+from restoretk.upsampling.description import ConvTransposeDescription, describe_conv_transpose
 
 # The worked example of the README: a patch D and a mask whose convolution is E = [12 12; 10 17].
 EXAMPLE_PATCH = ((3, 3, 2, 1), (0, 0, 1, 3), (3, 1, 2, 2), (2, 0, 0, 2))
@@ -20,8 +22,6 @@ EXAMPLE_MASK = ((0, 1, 2), (2, 2, 0), (0, 1, 2))
 
 # The matrix is dense here and its singular values cost its side cubed: a second or so at this size.
 _MOST_PIXELS = 1024
-# The widest matrix that is still read rather than looked at, in columns of characters.
-_WIDEST = 132
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,8 @@ class TransposeExplanation:
         How many of them are not zero: the dimensions of the patch that the convolution keeps.
     scale : float
         The number by which E C^T comes closest to the patch.
+    call : ConvTransposeDescription
+        The transposed convolution E Cᵀ as a call: sizes, overlap, the same in other frameworks.
     findings : tuple of str
         What these numbers show, as sentences.
     """
@@ -75,13 +77,21 @@ class TransposeExplanation:
     singular_values: Array
     rank: int
     scale: float
+    call: ConvTransposeDescription
     findings: tuple[str, ...] = ()
+
+    @property
+    def inverse_formula(self) -> str:
+        """The formula of the minimum-norm inverse, with the pseudo-inverse where CᵀC is singular."""
+        return "x = E (CᵀC)⁻¹Cᵀ" if self.rank == self.convolved.size else "x = E (CᵀC)⁺Cᵀ"
 
     def as_dict(self) -> dict[str, Any]:
         """Everything as lists, numbers and strings for JSON."""
         plain: dict[str, Any] = {}
         for name, value in vars(self).items():
             plain[name] = value.tolist() if isinstance(value, np.ndarray) else value
+            if isinstance(value, ConvTransposeDescription):
+                plain[name] = value.as_dict()
             if isinstance(value, tuple):
                 plain[name] = list(value)
         return plain
@@ -163,15 +173,32 @@ def explain_transposed_convolution(
         singular_values=singular_values,
         rank=int((singular_values > floor).sum()),
         scale=float(transposed @ D.ravel()) / energy if energy else 0.0,
+        call=_as_call(E, K, D.shape, steps, heads, spread),
     )
     return replace(record, findings=tuple(_findings(record, own=sent_back is None)))
 
 
+def _as_call(
+    E: Array,
+    K: Array,
+    shape: tuple[int, ...],
+    stride: tuple[int, ...],
+    padding: tuple[int, ...],
+    dilation: tuple[int, ...],
+) -> ConvTransposeDescription:
+    """E Cᵀ as a call of conv_transpose: the output_padding is what the stride of C did not read."""
+    unread = tuple(
+        size - ((n - 1) * s - 2 * p + (k - 1) * d + 1)
+        for size, n, k, s, p, d in zip(shape, E.shape, K.shape, stride, padding, dilation, strict=True)
+    )
+    return describe_conv_transpose(
+        kernel=K, image=E, stride=stride, padding=padding, output_padding=unread, dilation=dilation
+    )
+
+
 def _numbers(values: npt.ArrayLike, name: str) -> Array:
     """A copy as int64 or float64."""
-    array = np.array(values)
-    if array.dtype.kind not in "iuf" or array.dtype.itemsize > 8:
-        raise TypeError(f"{name} must hold integers or floats of at most 64 bits, got dtype {array.dtype}")
+    array = as_real(values, name).copy()
     if array.size == 0 or not 1 <= array.ndim <= 3:
         raise ValueError(f"{name} must have 1, 2 or 3 axes and at least one element, got shape {array.shape}")
     check_finite(array, name)
@@ -194,13 +221,13 @@ def _findings(record: TransposeExplanation, *, own: bool) -> Iterator[str]:
             f"{gains[0]:.6g} E: only in such a case is the transpose the inverse, up to that number."
         )
     elif np.abs(again - E).max() > small:
-        yield f"E CᵀC = {_flat(again)} is not E = {_flat(E)}: the transposed convolution does not undo C."
+        yield f"E CᵀC = {flat_text(again)} is not E = {flat_text(E)}: the transposed convolution does not undo C."
 
-    recovered = _flat(record.recovered)
+    recovered = flat_text(record.recovered)
     if np.abs(record.recovered - E).max() < small:
-        yield f"The minimum-norm inverse {_inverse(record)} gives E back: x C = {recovered}."
+        yield f"The minimum-norm inverse {record.inverse_formula} gives E back: x C = {recovered}."
     else:
-        yield f"C cannot produce this E; the closest that it can is x C = {recovered} for {_inverse(record)}."
+        yield f"C cannot produce this E; the closest that it can is x C = {recovered} for {record.inverse_formula}."
     yield "Cᵀ multiplies by the singular values where an inverse divides by them: the same places, other gains."
     if own:
         plain, scaled, inverse = (
@@ -211,97 +238,3 @@ def _findings(record: TransposeExplanation, *, own: bool) -> Iterator[str]:
             f"Distance to D: {plain:.4g} from E Cᵀ ({scaled:.3g} at the best scale, {record.scale:.3g}), "
             f"{inverse:.3g} from x."
         )
-
-
-def format_explanation(record: TransposeExplanation) -> str:
-    """The explanation as plain text, with Cᵀ written out where it is narrow enough to read.
-
-    Examples
-    --------
-    >>> print(format_explanation(explain_transposed_convolution([1, 2, 4], [1, 1])).splitlines()[0])
-    Patch D (3):
-    """
-    patch_size, mask_size = (" x ".join(map(str, array.shape)) for array in (record.patch, record.mask))
-    options = {"stride": record.stride, "padding": record.padding, "dilation": record.dilation}
-    spelled = ", ".join(f"{name} {_one_or_each(value)}" for name, value in options.items())
-    blocks = [
-        (f"Patch D ({patch_size}):", _grid(record.patch)),
-        (f"Mask ({mask_size}), {spelled}:", _grid(record.mask)),
-        ("Cᵀ: each row is the mask as it lies on the patch, row after row, for one output:", _matrix(record)),
-        ("Convolution, many to few:  DᵀC =", _row(record.convolved)),
-        (
-            f"Transposed convolution, few to many:  E Cᵀ for E = {_flat(record.sent_back)} =",
-            _grid(record.transposed),
-        ),
-        (
-            "E Cᵀ through C again, which would give E if the transpose were the inverse:  E CᵀC =",
-            _row(record.convolved_again),
-        ),
-        (f"The minimum-norm inverse:  {_inverse(record)} =", _grid(record.minimum_norm)),
-        ("It gives back  x C =", _row(record.recovered)),
-        ("Singular values of C:", _singular(record)),
-    ]
-    text = "\n\n".join("\n".join(part for part in block if part) for block in blocks)
-    return text + "\n\nWhat this shows:\n" + "\n".join(f"- {sentence}" for sentence in record.findings)
-
-
-def _inverse(record: TransposeExplanation) -> str:
-    """The formula of the minimum-norm inverse, with the pseudo-inverse where CᵀC is singular."""
-    return "x = E (CᵀC)⁻¹Cᵀ" if record.rank == record.convolved.size else "x = E (CᵀC)⁺Cᵀ"
-
-
-def _one_or_each(values: tuple[int, ...]) -> str:
-    """The number that all axes share, or one for each."""
-    return str(values[0]) if len(set(values)) == 1 else ",".join(map(str, values))
-
-
-def _matrix(record: TransposeExplanation) -> str:
-    """Cᵀ with a gap between the rows of the patch, as the 4x4 example prints it."""
-    rows, width = record.matrix.T, record.patch.shape[-1]
-    words = _words(rows)
-    if words.shape[1] * (len(words[0, 0]) + 1) > _WIDEST or len(words) > 64:
-        stored = int(np.count_nonzero(rows))
-        return f"  {rows.shape[0]} rows of {rows.shape[1]} with {stored} numbers that are not 0: too large to read here"
-    lines = ("  ".join(" ".join(row[i : i + width]) for i in range(0, len(row), width)) for row in words)
-    return "\n".join(f"  {line}" for line in lines)
-
-
-def _singular(record: TransposeExplanation) -> str:
-    """The singular values on one line, 0 where only rounding is left, the middle ones left out where there are many."""
-    words = [f"{value:.4g}" if i < record.rank else "0" for i, value in enumerate(record.singular_values)]
-    return "  " + " ".join(words if len(words) <= 12 else [*words[:6], "...", *words[-5:]])
-
-
-def _grid(array: Array) -> str:
-    """An array as aligned columns, the planes of a stack apart; its shape and range where it is too wide to read."""
-    words = _words(array.reshape(-1, array.shape[-1]))
-    if words.shape[1] * (len(words[0, 0]) + 1) > _WIDEST:
-        return f"  {' x '.join(map(str, array.shape))} numbers from {array.min():.6g} to {array.max():.6g}"
-    rows = array.shape[-2] if array.ndim > 1 else 1
-    lines = [f"  {' '.join(row)}" for row in words]
-    return "\n\n".join("\n".join(lines[i : i + rows]) for i in range(0, len(lines), rows))
-
-
-def _row(array: Array) -> str:
-    """The few numbers of an output on one line, more of them in their own shape."""
-    return _grid(array.reshape(1, -1) if array.size <= 16 else array)
-
-
-def _words(rows: Array) -> npt.NDArray[np.str_]:
-    """The numbers as words of one width: whole ones as integers, others to three decimals or four digits."""
-    whole = np.rint(rows)
-    if np.abs(rows - whole).max() < 1e-9 and np.abs(whole).max() < 1e15:  # exact, or whole but for rounding
-        words = [str(int(value)) for value in whole.ravel()]
-    else:
-        largest = np.abs(rows).max()
-        words = [
-            f"{value:.3f}" if 0.01 <= largest < 1e5 else f"{value:.4g}" for value in np.round(rows, 12).ravel() + 0.0
-        ]
-    width = max(map(len, words))
-    return np.array([word.rjust(width) for word in words]).reshape(rows.shape)
-
-
-def _flat(array: Array) -> str:
-    """The numbers on one line in brackets, the middle ones left out where there are many."""
-    words = [f"{value:.6g}" for value in array.ravel()]
-    return f"[{' '.join(words if len(words) <= 16 else [*words[:6], '...', *words[-6:]])}]"

@@ -1,4 +1,4 @@
-"""Interpolation kernels sampled for a factor: 1-D taps on the half-pixel grid, by function and by name.
+"""Kernels for a factor by name: interpolation functions sampled on the half-pixel grid, and those fitted to pictures.
 
 Output pixel m of an upsampling by s sits at (m + 0.5)/s - 0.5 in units of input pixels. An interpolation function f of
 half-width R input pixels gives the tap f((u - (s - 1)/2) / s) at every whole u with |u - (s - 1)/2| < R*s: 2*R*s taps
@@ -14,11 +14,13 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
-from restoretk._arrays import Array, check_finite
-from restoretk._grammar import bind
+from restoretk._arrays import Array, as_real, check_finite
+from restoretk._grammar import OptionError, bind
+from restoretk.upsampling.kernel_bank import KernelBank
+from restoretk.upsampling.shipped_kernels import SHIPPED_FACTORS, bank_kernel, fitted_kernel
 
-# What a kernel may be where one is asked for: a name in the grammar, or taps.
-KernelLike = str | npt.ArrayLike
+# What a kernel may be where one is asked for: a name in the grammar, taps, or a bank of kernels.
+KernelLike = str | npt.ArrayLike | KernelBank
 
 
 def nearest_kernel(factor: int) -> Array:
@@ -68,7 +70,7 @@ def bicubic_kernel(factor: int, *, a: float = -0.5) -> Array:
     array([-0.0234375, -0.0703125,  0.2265625,  0.8671875])
     """
     if not np.isfinite(a):
-        raise ValueError(f"a must be finite, got {a}")
+        raise OptionError(f"a must be finite, got {a}")
     t = np.abs(_positions(factor, 2))
     inner = ((a + 2) * t - (a + 3)) * t**2 + 1  # |t| <= 1
     outer = a * (((t - 5) * t + 8) * t - 4)  # 1 < |t| < 2
@@ -97,41 +99,89 @@ def lanczos3_kernel(factor: int) -> Array:
     return taps
 
 
-KERNELS: Mapping[str, Callable[..., Array]] = MappingProxyType(
-    {"nearest": nearest_kernel, "bilinear": bilinear_kernel, "bicubic": bicubic_kernel, "lanczos3": lanczos3_kernel}
+KERNELS: Mapping[str, Callable[..., Array | KernelBank]] = MappingProxyType(
+    {
+        "nearest": nearest_kernel,
+        "bilinear": bilinear_kernel,
+        "bicubic": bicubic_kernel,
+        "lanczos3": lanczos3_kernel,
+        "fitted": fitted_kernel,
+        "bank": bank_kernel,
+    }
 )
 
 
-def kernel_taps(kernel: KernelLike, factor: int) -> Array:
-    """The taps for one axis as float64, from a name in the grammar, as ``bicubic:a=-0.75``, or from taps.
+def kernels_for(factor: int) -> tuple[str, ...]:
+    """The names of KERNELS that enlarge pictures by this factor: those fitted to photographs come for 2, 3 and 4.
+
+    Examples
+    --------
+    >>> kernels_for(5)
+    ('nearest', 'bilinear', 'bicubic', 'lanczos3')
+    """
+    return tuple(name for name in KERNELS if name not in ("fitted", "bank") or factor in SHIPPED_FACTORS)
+
+
+def resolve_kernel(kernel: KernelLike, factor: int) -> Array | KernelBank:
+    """The kernel for one factor: 1-D taps for each axis, taps of two or three axes as float64, or a bank of kernels.
 
     Raises
     ------
+    TypeError
+        For taps that are no real numbers.
     ValueError
-        For a name, parameter or value that does not exist (with the choices), and for taps that are not a finite 1-D
-        array of at least ``factor`` elements whose number minus ``factor`` is even: others do not lie on the half-pixel
-        grid.
+        For a name, parameter or value that does not exist (with the choices); for taps that are not finite, or that do
+        not lie on the half-pixel grid: each axis must have ``factor`` taps or an even number more; for a bank that was
+        made for another factor.
+
+    Examples
+    --------
+    >>> resolve_kernel("bicubic:a=-0.75", 2)[:2]
+    array([-0.03515625, -0.10546875])
+    """
+    if isinstance(kernel, str):
+        name, parameters = bind(kernel, KERNELS, "kernel", exclude=("factor",))
+        return KERNELS[name](factor, **parameters)
+    if isinstance(kernel, KernelBank):
+        if kernel.factor != factor:
+            raise ValueError(f"kernel is a bank for the factor {kernel.factor}, got the factor {factor}")
+        return kernel
+    taps = as_real(kernel, "kernel")
+    if not 1 <= taps.ndim <= 3:
+        raise ValueError(f"kernel must be a name, a bank or an array of 1, 2 or 3 axes, got shape {taps.shape}")
+    check_finite(taps, "kernel")
+    if any(side < factor or (side - factor) % 2 for side in taps.shape):
+        raise ValueError(
+            f"kernel must have {factor}, {factor + 2}, {factor + 4}, ... taps to lie on the half-pixel grid at factor "
+            f"{factor}, got {taps.size if taps.ndim == 1 else f'shape {taps.shape}'}"
+        )
+    return taps.astype(np.float64)
+
+
+def kernel_taps(kernel: KernelLike, factor: int) -> Array:
+    """The 1-D taps for one axis as float64, from a name in the grammar, as ``bicubic:a=-0.75``, or from taps.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `resolve_kernel`, and ValueError for a kernel that is not 1-D taps.
 
     Examples
     --------
     >>> kernel_taps("bicubic:a=-0.75", 2)[:2]
     array([-0.03515625, -0.10546875])
     """
+    taps = resolve_kernel(kernel, factor)
+    if isinstance(taps, KernelBank) or taps.ndim != 1:
+        raise ValueError(f"kernel must be 1-D taps here, as those of bicubic or fitted:rank=1 are, got {_said(kernel)}")
+    return taps
+
+
+def _said(kernel: KernelLike) -> str:
+    """The kernel in a few words, for messages."""
     if isinstance(kernel, str):
-        name, parameters = bind(kernel, KERNELS, "kernel", exclude=("factor",))
-        return KERNELS[name](factor, **parameters)
-    taps = np.asarray(kernel)
-    if taps.dtype.kind not in "iuf":
-        raise TypeError(f"kernel must be a name or an array of real taps, got dtype {taps.dtype}")
-    if taps.ndim != 1:
-        raise ValueError(f"kernel must be a name or a 1-D array of taps, got shape {taps.shape}")
-    check_finite(taps, "kernel")
-    if taps.size < factor or (taps.size - factor) % 2:
-        raise ValueError(
-            f"kernel must have {factor}, {factor + 2}, {factor + 4}, ... taps to lie on the half-pixel grid at factor "
-            f"{factor}, got {taps.size}"
-        )
-    return taps.astype(np.float64)
+        return repr(kernel)
+    return "a bank of kernels" if isinstance(kernel, KernelBank) else f"shape {np.shape(kernel)}"
 
 
 def _positions(factor: int, half_width: int) -> Array:
@@ -143,5 +193,5 @@ def _positions(factor: int, half_width: int) -> Array:
 
 def _check_factor(factor: int) -> int:
     if factor < 1:
-        raise ValueError(f"factor must be at least 1, got {factor}")
+        raise OptionError(f"factor must be at least 1, got {factor}")
     return factor

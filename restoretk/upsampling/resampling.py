@@ -8,9 +8,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from restoretk._arrays import Array, as_float_image, looks_like_colour, to_dtype
+from restoretk._arrays import Array, as_array, as_float_image, from_unit, in_unit, looks_like_colour, to_dtype, unit_of
 from restoretk.convolution.operands import per_axis
-from restoretk.upsampling.kernels import KernelLike, kernel_taps
+from restoretk.upsampling.axis_resampling import downsample_axes
+from restoretk.upsampling.bank_upsampling import upsample_with_bank
+from restoretk.upsampling.kernel_bank import KernelBank
+from restoretk.upsampling.kernels import KernelLike, kernel_taps, resolve_kernel
+from restoretk.upsampling.picture_upsampling import upsample_axes, upsample_by_whole_kernel
 
 
 def upsample(
@@ -25,7 +29,9 @@ def upsample(
     Per axis ``y[m] = sum_i x[i] * h[m - i*s + (k - s)/2]`` with stride s and k taps h, which is `conv_transpose` with
     ``stride=s, padding=(k - s) // 2``, except that beyond the frame the edge pixels go on for ever in place of zeros,
     so that borders keep their brightness. The grid is the half-pixel one: the whole picture keeps its place
-    (``align_corners=False`` in PyTorch). Named kernels add no detail and undo no blur: that is restoration.
+    (``align_corners=False`` in PyTorch). The kernels ``nearest`` to ``lanczos3`` undo nothing; ``fitted`` and ``bank``,
+    for pictures and the factors 2, 3 and 4, were fitted to undo antialiased decimation of photographs, and sharpen
+    accordingly: no other blur is undone, that is restoration.
 
     Parameters
     ----------
@@ -33,9 +39,12 @@ def upsample(
         One, two or three spatial axes.
     factor : int or one int for each spatial axis
         At least 1; an axis of factor 1 is left as it is.
-    kernel : str or array_like of shape (k,)
-        A name of KERNELS in the grammar (``nearest``, ``bilinear``, ``bicubic``, ``bicubic:a=-0.75``, ``lanczos3``), or
-        the taps for the one factor that is not 1: k >= factor, k - factor even, sum ``factor`` to keep the brightness.
+    kernel : str, array_like or KernelBank
+        A name of KERNELS in the grammar (``nearest``, ``bilinear``, ``bicubic``, ``bicubic:a=-0.75``, ``lanczos3``,
+        ``fitted``, ``fitted:rank=1``, ``bank``). Or taps of shape (k,) for the one factor that is not 1, k >= factor,
+        k - factor even, of sum ``factor`` to keep the brightness; or taps with an axis of this kind for each spatial
+        axis, not separable, for one factor, of sum ``factor**ndim``. Or a bank of kernels, for pictures; the luma of
+        three or four channels chooses for all of them, and pixels must be fractions of full range.
     channel_axis : int or None
         The axis that is not spatial. None: all are.
 
@@ -55,7 +64,7 @@ def upsample(
     Notes
     -----
     The bicubic kernel (a = -0.5) makes this exactly ``s**ndim * H^T`` for H the antialiased bicubic `downsample` by s,
-    away from the borders.
+    away from the borders. A bank is not linear in the image: what it does to an edge depends on the edge.
 
     Examples
     --------
@@ -63,7 +72,23 @@ def upsample(
     >>> upsample(np.array([0.0, 1.0, 1.0]), 2, kernel="bilinear")
     array([0.  , 0.25, 0.75, 1.  , 1.  , 1.  ])
     """
-    return _resample(image, factor, kernel, channel_axis, _upsample_axis)
+    working, dtype = as_float_image(image)
+    axes = _spatial_axes(working.shape, channel_axis)
+    factors = per_axis(factor, len(axes), "factor", 1)
+    whole = _whole_kernel(kernel, factors)
+    if whole is None:
+        return _resample(working, dtype, axes, factors, kernel, upsample_axes)
+    unit = unit_of(working)
+    scaled = in_unit(working, unit)
+    if isinstance(whole, KernelBank):
+        # (channels, *spatial): a stack of one where there are no channels
+        planes = scaled[None] if channel_axis is None else np.moveaxis(scaled, channel_axis, 0)
+        large = upsample_with_bank(planes, whole)
+        result = large[0] if channel_axis is None else np.moveaxis(large, 0, channel_axis)
+    else:
+        result = upsample_by_whole_kernel(scaled, axes, factors[0], whole)
+    result = from_unit(result, unit)
+    return to_dtype(result.copy() if np.shares_memory(result, working) else result, dtype)
 
 
 def downsample(
@@ -103,28 +128,46 @@ def downsample(
     >>> downsample(np.array([0.0, 1.0, 2.0, 3.0, 9.0]), 2, kernel="nearest")
     array([0.5, 2.5])
     """
-    return _resample(image, factor, kernel, channel_axis, _downsample_axis)
-
-
-def _resample(
-    image: npt.ArrayLike,
-    factor: int | Sequence[int],
-    kernel: KernelLike,
-    channel_axis: int | None,
-    along_axis: Callable[[Array, int, int, Array], Array],
-) -> Array:
-    """Resample one axis after the other, the last first: its strided access is paid while the image is small."""
     working, dtype = as_float_image(image)
     axes = _spatial_axes(working.shape, channel_axis)
     factors = per_axis(factor, len(axes), "factor", 1)
+    return _resample(working, dtype, axes, factors, kernel, downsample_axes)
+
+
+def _whole_kernel(kernel: KernelLike, factors: Sequence[int]) -> Array | KernelBank | None:
+    """A kernel that is not separable, checked against the image; None for one that goes axis by axis."""
+    if isinstance(kernel, str):
+        # Any factor tells of what kind a named kernel is; the largest cannot be the 1 that every kernel leaves alone.
+        resolved = resolve_kernel(kernel, max(factors))
+    else:
+        resolved = kernel if isinstance(kernel, KernelBank) else as_array(kernel, "kernel")
+    ndim = 2 if isinstance(resolved, KernelBank) else resolved.ndim
+    if ndim < 2:
+        return None
+    if ndim != len(factors) or len(set(factors)) > 1:
+        raise ValueError(
+            f"kernel of {ndim} axes enlarges {ndim} spatial axes by one factor, got the factors {tuple(factors)}"
+        )
+    return resolve_kernel(resolved, factors[0])
+
+
+def _resample(
+    working: Array,
+    dtype: np.dtype[Any],
+    axes: Sequence[int],
+    factors: Sequence[int],
+    kernel: KernelLike,
+    along_axes: Callable[[Array, Sequence[tuple[int, int, Array]]], Array],
+) -> Array:
+    """Resample one axis after the other, the last first: its strided access is paid while the image is small."""
     if not isinstance(kernel, str) and len(set(factors) - {1}) > 1:
         raise ValueError(f"kernel as an array of taps belongs to one factor, got the factors {factors}")
-    result = working
-    for axis, s in reversed(list(zip(axes, factors, strict=True))):
-        taps = kernel_taps(kernel, s) if isinstance(kernel, str) or s > 1 else None
-        if taps is not None and s > 1:
-            result = along_axis(result, axis, s, taps.astype(working.dtype))
+    tables = {s: kernel_taps(kernel, s) for s in set(factors) if isinstance(kernel, str) or s > 1}
+    steps = [(axis, s, tables[s]) for axis, s in zip(axes, factors, strict=True) if s > 1][::-1]
+    unit = unit_of(working)
+    result = along_axes(in_unit(working, unit), steps)
     # A result must not be the caller's own array.
+    result = from_unit(result, unit)
     return to_dtype(result.copy() if result is working else result, dtype)
 
 
@@ -141,50 +184,3 @@ def _spatial_axes(shape: tuple[int, ...], channel_axis: int | None) -> list[int]
     if not 1 <= len(axes) <= 3:
         raise ValueError(f"image must have 1, 2 or 3 spatial axes, got shape {shape} with channel_axis={channel_axis}")
     return axes
-
-
-def _upsample_axis(image: Array, axis: int, s: int, taps: Array) -> Array:
-    """Enlarge along one axis, phase by phase into the output: no zeros are inserted."""
-    head, size = (taps.size - s) // 2, image.shape[axis]
-    ring = -(-head // s)  # the farthest pixel beyond the frame that a phase reads
-    extended = _edge(image, axis, ring, ring)
-    shape = list(image.shape)
-    shape[axis] *= s
-    result = np.empty(shape, image.dtype)
-    total, product = np.empty_like(image), np.empty_like(image)
-    for phase in range(s):
-        # y[j*s + phase] = sum_q x[j + q] * h[phase + head - q*s]
-        total[...] = 0
-        for q in range(-ring, ring + 1):
-            tap = phase + head - q * s
-            if 0 <= tap < taps.size:
-                np.multiply(_along(extended, axis, slice(q + ring, q + ring + size)), taps[tap], out=product)
-                total += product
-        _along(result, axis, slice(phase, None, s))[...] = total
-    return result
-
-
-def _downsample_axis(image: Array, axis: int, s: int, taps: Array) -> Array:
-    """Correlate along one axis at every s-th pixel only."""
-    size = image.shape[axis] // s
-    if size == 0:
-        raise ValueError(f"factor {s} is larger than the side of {image.shape[axis]} pixels on axis {axis}")
-    head = (taps.size - s) // 2
-    extended = _edge(_along(image, axis, slice(size * s)), axis, head, head)
-    result: Array = np.zeros((*image.shape[:axis], size, *image.shape[axis + 1 :]), image.dtype)
-    for tap, weight in enumerate(taps / s):
-        result += weight * _along(extended, axis, slice(tap, tap + (size - 1) * s + 1, s))
-    return result
-
-
-def _edge(image: Array, axis: int, before: int, after: int) -> Array:
-    """The image with its first and last pixels along one axis repeated."""
-    widths = [(0, 0)] * image.ndim
-    widths[axis] = (before, after)
-    return np.pad(image, widths, mode="edge")
-
-
-def _along(image: Array, axis: int, window: slice) -> Array:
-    """A view of a slice of one axis."""
-    index: tuple[Any, ...] = (*(slice(None),) * axis, window)
-    return image[index]

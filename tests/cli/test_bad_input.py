@@ -58,11 +58,16 @@ CASES = [
     ("deblur photo.png --psf empty.png -o out.png", "empty.png is empty", 1),
     (f"deblur photo.png --psf {DISK} --method wener -o out.png", "must be one of inverse_filter, wiener", 2),
     (f"deblur photo.png --psf {DISK} --method wiener:k=1 -o out.png", "must be one of noise_to_signal", 2),
-    (f"deblur photo.png --psf {DISK} --method wiener:noise_to_signal=-1 -o out.png", "noise_to_signal", 1),
-    (f"deblur photo.png --psf {DISK} --boundary mirror -o out.png", "boundary must be one of wrap", 1),
+    (f"deblur photo.png --psf {DISK} --method wiener:noise_to_signal=-1 -o out.png", "noise_to_signal", 2),
+    (f"deblur photo.png --psf {DISK} --boundary mirror -o out.png", "boundary must be one of wrap", 2),
     (f"degrade photo.png --psf {DISK} --noise gausian:sigma=1 -o out.png", "must be one of gaussian", 2),
-    (f"degrade photo.png --psf {DISK} --noise gaussian:sigma=-1 -o out.png", "sigma", 1),
-    ("upsample photo.png --kernel cubic -o out.png", "kernel must be one of nearest", 1),
+    (f"degrade photo.png --psf {DISK} --noise gaussian:sigma=-1 -o out.png", "sigma", 2),
+    (f"degrade photo.png --psf {DISK} --boundary mirror -o out.png", "boundary must be one of wrap", 2),
+    (f"degrade photo.png --psf {DISK} --noise poisson:peak=1+quantize:bits=99 -o out.png", "bits", 2),
+    (f"deblur photo.png --psf {DISK} --mask holes -o out.png", "mask must be", 2),
+    (f"deblur photo.png --psf {DISK} --method regularized_filter:regularization=gvc -o out.png", "regularization", 2),
+    ("upsample photo.png --kernel bicubic:b=1 -o out.png", "must be one of a", 2),
+    ("upsample photo.png --kernel cubic -o out.png", "kernel must be one of nearest", 2),
     (f"deblur holes.npy --psf {DISK} -o out.npy", "holes.npy must be finite, got 1 NaN", 1),
     (f"deblur holes.tif --psf {DISK} -o out.tif", "holes.tif must be finite, got 1 NaN", 1),
     (f"deblur empty.png --psf {DISK} -o out.png", "empty.png is empty", 1),
@@ -72,9 +77,10 @@ CASES = [
     (f"deblur complex.npy --psf {DISK} -o out.npy", "complex.npy must hold integers or floats", 1),
     (f"deblur words.npy --psf {DISK} -o out.npy", "words.npy must hold integers or floats", 1),
     (f"deblur absent.png --psf {DISK} -o out.png", "absent.png: No such file", 1),
-    (f"deblur folder.png --psf {DISK} -o out.png", "folder.png is a folder", 1),
+    (f"deblur folder.png --psf {DISK} -o out.png", "several pictures cannot all be written to out.png", 2),
     (f"deblur photo.png --psf {DISK} -o absent/out.png", "folder of the output absent/out.png does not exist", 1),
-    (f"deblur photo.png --psf {DISK} -o folder.png", "folder.png is a folder", 1),
+    (f"deblur photo.png --psf {DISK} -o .", "same file as the input", 1),
+    (f"compare photo.png --psf {DISK} -o folder.png", "folder.png is a folder", 1),
     (f"deblur photo.png --psf {DISK} -o out.gif", "suffix of the output out.gif must be one of", 1),
     (f"deblur photo.png --psf {DISK} -o photo.png", "same file as the input", 1),
     (f"deblur photo.png --psf {DISK} -o photo.png --force", "same file as the input", 1),
@@ -167,3 +173,20 @@ def test_wrong_usage_is_exit_code_2_without_a_traceback(folder: Path, arguments:
     assert result.returncode == 2
     assert "Traceback" not in result.stderr
     assert "Usage: restoretk" in result.stderr
+
+
+def test_floats_that_look_like_levels_are_said_to_be_and_no_white_picture_is_written(folder: Path) -> None:
+    levels = (255 * np.linspace(0, 1, 45 * 63).reshape(45, 63)).astype(np.float32)
+    tifffile.imwrite(folder / "levels.tif", levels)
+    says = "levels.tif holds floats up to 255, which are never scaled, and white is 1: divide by 255 if that is white"
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([COMMAND, *arguments], cwd=folder, capture_output=True, text=True, check=False)
+
+    kept = run("deblur", "levels.tif", "--psf", DISK, "-o", "out.tif")
+    assert (kept.returncode, f"restoretk: {says}" in kept.stderr) == (0, True)
+    assert f"restoretk: {says}" in run("compare", "levels.tif", "--psf", DISK, "--json").stderr
+    refused = run("deblur", "levels.tif", "--psf", DISK, "-o", "out.png", "--dtype", "uint8")
+    assert refused.returncode == 1
+    _assert_one_line(refused.stderr, f"out.png would be all but white: {says}")
+    assert not (folder / "out.png").exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import imageio.v3 as iio
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 import tifffile
 from click.testing import CliRunner, Result
-from PIL import Image
+from PIL import Image, ImageCms
 
 from restoretk._arrays import Array
 from restoretk._version import __version__
@@ -22,10 +23,12 @@ from restoretk.degradation import degrade
 from restoretk.image_files import read_image
 from restoretk.psf import disk_psf
 from restoretk.restoration import restore
+from restoretk.tone_curve import profile_curves
 from restoretk.upsampling import upsample
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 PSF = "motion:length=6,angle=30"
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
 def run(*arguments: str | Path) -> Result:
@@ -47,7 +50,7 @@ def done(*arguments: str | Path) -> Result:
 def photo(tmp_path: Path, scene: Array) -> Path:
     """A small colour photograph of 8 bits with a profile, 45 x 63."""
     levels = np.rint(255 * np.stack([scene, scene[::-1], 0.8 * scene], axis=-1).clip(0, 1)).astype(np.uint8)
-    Image.fromarray(levels).save(tmp_path / "photo.png", icc_profile=b"profile", dpi=(254, 254))
+    Image.fromarray(levels).save(tmp_path / "photo.png", icc_profile=PROFILE, dpi=(254, 254))
     return tmp_path / "photo.png"
 
 
@@ -55,11 +58,22 @@ def _as_stored(image: Array) -> Array:
     return np.rint(image.clip(0, 1) * 255).astype(np.uint8)
 
 
-def test_degrade_writes_what_the_library_computes(tmp_path: Path, photo: Path) -> None:
+def _light(photo: Path, space: str) -> tuple[Array, Callable[[Array], Array]]:
+    """What the library is to work on, and the way from its result to code values."""
+    codes = read_image(photo).image
+    curve = profile_curves(PROFILE).curves[0]
+    return (codes, np.asarray) if space == "srgb" else (curve.decode(codes), curve.encode)
+
+
+@pytest.mark.parametrize("space", ["auto", "linear", "srgb"])
+def test_degrade_writes_what_the_library_computes(tmp_path: Path, photo: Path, space: str) -> None:
     noise = "gaussian:sigma=0.02"
-    done("degrade", photo, "--psf", PSF, "--noise", noise, "--seed", 5, "-o", tmp_path / "out.png")
-    expected = degrade(read_image(photo).image, make_psf(PSF), noise=noise, channel_axis=2, rng=5)
+    command = ["degrade", photo, "--psf", PSF, "--noise", noise, "--seed", 5, "--space", space]
+    result = done(*command, "-o", tmp_path / "out.png")
+    scene, encode = _light(photo, space)
+    expected = encode(degrade(scene, make_psf(PSF), noise=noise, channel_axis=2, rng=5))
     np.testing.assert_array_equal(iio.imread(tmp_path / "out.png"), _as_stored(expected))
+    assert ("the code values of the file" in result.stderr) is (space == "srgb")
 
 
 def test_degrade_repeats_itself_and_the_seed_changes_it(tmp_path: Path, photo: Path) -> None:
@@ -71,27 +85,38 @@ def test_degrade_repeats_itself_and_the_seed_changes_it(tmp_path: Path, photo: P
     assert a != c
 
 
-def test_deblur_writes_what_the_library_computes_and_says_what_it_chose(tmp_path: Path, photo: Path) -> None:
-    result = done("deblur", photo, "--psf", PSF, "-o", tmp_path / "out.png")
-    expected = restore(read_image(photo).image, make_psf(PSF), channel_axis=2)
-    np.testing.assert_array_equal(iio.imread(tmp_path / "out.png"), _as_stored(expected.image))
+@pytest.mark.parametrize("space", ["auto", "linear", "srgb"])
+def test_deblur_writes_what_the_library_computes_and_says_what_it_chose(
+    tmp_path: Path, photo: Path, space: str
+) -> None:
+    result = done("deblur", photo, "--psf", PSF, "--space", space, "-o", tmp_path / "out.png")
+    seen, encode = _light(photo, space)
+    expected = restore(seen, make_psf(PSF), channel_axis=2)
+    np.testing.assert_array_equal(iio.imread(tmp_path / "out.png"), _as_stored(encode(expected.image)))
     assert result.stdout == ""
     assert result.stderr.startswith("restoretk: wiener: noise_to_signal=")
     assert f"noise_sigma={expected.noise_sigma:.4g}" in result.stderr.splitlines()[0]
+    words = (
+        "the code values of the file, as asked for"
+        if space == "srgb"
+        else "linear light, decoded by the colour profile 'sRGB built-in'"
+    )
+    assert result.stderr.splitlines()[1] == f"restoretk: restored in {words}"
 
 
 def test_deblur_passes_method_and_boundary_on(tmp_path: Path, photo: Path) -> None:
     method = "regularized_filter:regularization=0.01"
     done("deblur", photo, "--psf", PSF, "--method", method, "--boundary", "wrap", "-o", tmp_path / "out.png")
+    seen, encode = _light(photo, "auto")
     expected = restore(
-        read_image(photo).image,
+        seen,
         make_psf(PSF),
         "regularized_filter",
         regularization=0.01,
         boundary="wrap",
         channel_axis=2,
     )
-    np.testing.assert_array_equal(iio.imread(tmp_path / "out.png"), _as_stored(expected.image))
+    np.testing.assert_array_equal(iio.imread(tmp_path / "out.png"), _as_stored(encode(expected.image)))
     done("deblur", photo, "--psf", PSF, "--method", method + ",boundary=wrap", "-o", tmp_path / "same.png")
     assert (tmp_path / "same.png").read_bytes() == (tmp_path / "out.png").read_bytes()
 
@@ -102,6 +127,7 @@ def test_deblur_prints_json_on_stdout_and_nothing_else(tmp_path: Path, photo: Pa
     assert record["method"] == "wiener"
     assert record["psf"] == PSF
     assert record["noise_sigma"] > 0
+    assert (record["space"], record["tone_curve"]) == ("linear", "gamma 2.4")
     assert result.stderr == ""
 
 
@@ -127,7 +153,10 @@ def test_transparency_profile_and_resolution_pass_through_untouched(tmp_path: Pa
 
 
 def test_what_the_output_cannot_keep_is_said(tmp_path: Path, photo: Path) -> None:
-    result = done("upsample", photo, "-o", tmp_path / "out.bmp")
+    refused = run("upsample", photo, "-o", tmp_path / "out.bmp")
+    assert refused.exit_code == 1
+    assert "cannot hold the ICC profile of the picture" in refused.stderr
+    result = done("upsample", photo, "--allow-loss", "-o", tmp_path / "out.bmp")
     assert "out.bmp: not kept from the photograph: ICC profile\n" in result.stderr
 
 
@@ -185,7 +214,7 @@ def test_a_saved_psf_is_the_psf(tmp_path: Path, photo: Path, suffix: str) -> Non
     np.testing.assert_array_equal(make_psf(str(saved)), make_psf(PSF))
     done("degrade", photo, "--psf", PSF, "-o", tmp_path / "a.png")
     done("degrade", photo, "--psf", saved, "-o", tmp_path / "b.png")
-    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    np.testing.assert_array_equal(iio.imread(tmp_path / "a.png"), iio.imread(tmp_path / "b.png"))
 
 
 def test_a_psf_as_png_is_scaled_to_its_peak_and_says_so(tmp_path: Path) -> None:
@@ -253,7 +282,7 @@ def test_help_lists_every_command_and_wrong_ones_are_answered_with_the_choices()
     assert all(f"\n  {name} " in text for name in COMMANDS)
     wrong = run("debulr")
     assert wrong.exit_code == 2
-    assert "choose from degrade, deblur, upsample, compare, explain, psf" in wrong.stderr
+    assert "did you mean 'deblur'?): choose from degrade, deblur, upsample, compare, explain" in wrong.stderr
 
 
 def test_the_installed_command_and_the_module_are_the_same(tmp_path: Path, photo: Path) -> None:
@@ -353,6 +382,7 @@ def test_deblur_takes_a_mask_by_name_and_from_a_file(tmp_path: Path) -> None:
     results = {}
     for name, mask in (("none", []), ("saturated", ["--mask", "saturated"]), ("file", ["--mask", "holes.png"])):
         command = [sys.executable, "-m", "restoretk", "deblur", "photo.png", "--psf", "disk:radius=2", *mask]
+        command += ["--space", "srgb"]
         subprocess.run([*command, "-o", f"{name}.png"], cwd=tmp_path, check=True, capture_output=True)
         results[name] = iio.imread(tmp_path / f"{name}.png")
     psf = disk_psf(2)
@@ -363,7 +393,7 @@ def test_deblur_takes_a_mask_by_name_and_from_a_file(tmp_path: Path) -> None:
     wrong = subprocess.run(
         [*command[:7], "--mask", "holes", "-o", "x.png"], cwd=tmp_path, capture_output=True, text=True, check=False
     )
-    assert wrong.returncode == 1
+    assert wrong.returncode == 2
     assert "mask must be a boolean array or nan or saturated" in wrong.stderr
 
 

@@ -37,6 +37,50 @@ def test_it_takes_a_patch_a_mask_a_stride_and_a_padding():
     assert record["convolved"] == [[2.0, 6.0], [8.0, 15.0], [0.0, 5.0]]
 
 
+def test_a_layer_is_described_by_its_sizes():
+    code, out, _ = run("--input", "3x4", "--kernel", "3", "--stride", "2", "--padding", "1", "--output-padding", "1")
+    assert code == 0
+    assert out.startswith("Transposed convolution, 3 x 4 -> 6 x 8: kernel 3 x 3, stride 2, padding 1, output_padding 1")
+    assert "- Keras 'same', ONNX SAME_UPPER and JAX 'SAME' also return the size 6 x 8, but not these pixels" in out
+
+
+def test_a_layer_is_run_on_numbers():
+    code, out, _ = run("--input", "1 10 100", "--mask", "1 2 3", "--stride", "2", "--json")
+    assert code == 0
+    assert json.loads(out)["result"] == [1, 2, 13, 20, 130, 200, 300]
+    code, out, _ = run("--input", "1 2; 3 4", "--mask", "1 0 0; 0 0 2", "--dilation", "2,1", "--json")
+    assert json.loads(out)["result"] == [[1, 2, 0, 0], [3, 4, 0, 0], [0, 0, 2, 4], [0, 0, 6, 8]]
+
+
+def test_sizes_are_solved():
+    code, out, _ = run("--solve", "64:128", "--kernels", "3:4")
+    assert code == 0
+    assert out.index("Recommended") < out.index("  4       2       0 ") < out.index("  3       2       -0.5")
+    code, out, _ = run("--solve", "64x48:128x96", "--kernels", "4", "--json")
+    record = json.loads(out)
+    assert (record["shape"], record["wanted"], record["kernel_sizes"]) == ([64, 48], [128, 96], [4])
+    assert record["settings"][0]["framework"] == "PyTorch"
+
+
+def test_sizes_that_cannot_be_reached_are_an_error_with_the_nearest_ones():
+    code, out, err = run("--solve", "100:150")
+    assert (code, out) == (1, "")
+    assert "takes 100 to 150: the nearest sizes it reaches are 110 and 189" in err
+    code, out, _ = run("--solve", "100:150", "--json")
+    assert code == 0
+    assert json.loads(out)["unreachable"].endswith("110 and 189")
+
+
+def test_a_page_is_written_and_not_replaced_unasked(tmp_path):
+    page = tmp_path / "page.html"
+    assert run("-o", str(page)) == (0, "", "")
+    assert "<svg" in page.read_text(encoding="utf-8")
+    result = CliRunner().invoke(explain, ["-o", str(page)])
+    assert "exists" in str(result.exception)
+    assert run("-o", str(page), "--force", "--input", "3", "--kernel", "2")[0] == 0
+    assert "A transposed convolution: 3 → 4" in page.read_text(encoding="utf-8")
+
+
 def test_help_begins_with_examples():
     code, out, _ = run("--help")
     assert code == 0
@@ -56,6 +100,30 @@ def test_help_begins_with_examples():
         (["--mask", "1 2 3 4 5"], "larger than the image"),
         (["--patch", "1" * 30], "patch must hold integers or floats of at most 64 bits"),
         (["--patch", "nan"], "patch must be finite"),
+        (["--kernel", "3x3"], "--kernel describes a layer on its own: give its input too"),
+        (["--output-padding", "1"], "--output-padding describes a layer on its own"),
+        (["--input", "3x3"], "--input needs a kernel"),
+        (["--input", "3x3", "--kernel", "3", "--mask", "1"], "--input needs a kernel"),
+        (["--input", "3x3", "--kernel", "3", "--patch", "1"], "--patch is the output side"),
+        (["--input", "3x3", "--kernel", "a"], "must be a size, such as 64 or 64x48 (rows x columns), got 'a'"),
+        (["--input", "3x3", "--kernel", "3x3x3"], "kernel_shape must be one integer, or one for each of the 2"),
+        (
+            ["--input", "3x3", "--kernel", "3", "--output-padding", "1"],
+            "output_padding must be smaller than the stride",
+        ),
+        (["--input", "1", "--kernel", "3", "--padding", "2"], "padding cuts off everything"),
+        (["--input", "0", "--kernel", "3"], "shape must be at least 1"),
+        (["--all"], "--all belongs to --solve"),
+        (["--solve", "64"], "must be two sizes with a colon, such as 64:128 or 64x48:128x96, got '64'"),
+        (["--solve", "64:1x2"], "wanted must be one integer, or one for each of the 1"),
+        (["--solve", "64:128", "--kernels", "a"], "must be one size, or the smallest and the largest with a colon"),
+        (["--solve", "64:128", "--kernels", "5:3"], "kernel_sizes must hold at least one size"),
+        (
+            ["--solve", "64:128", "--kernels", "1:999999999"],
+            "kernel_sizes must hold at least one size, each from 1 to 64",
+        ),
+        (["--solve", "64:128", "--dilation", "1,2"], "must be one number with --solve"),
+        (["--solve", "64:128", "--mask", "1"], "leave out --mask"),
     ],
 )
 def test_bad_input_gets_one_clear_line_and_no_traceback(arguments, message):

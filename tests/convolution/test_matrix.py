@@ -59,6 +59,40 @@ def test_the_matrix_is_conv_and_its_transpose_conv_transpose(rng, ndim):
         assert abs(np.vdot(convolved, e) - np.vdot(image, transposed)) < 1e-12 * (1 + np.linalg.norm(e) * image.size)
 
 
+@pytest.mark.parametrize("ndim", [1, 2, 3])
+def test_channels_and_groups_are_blocks(rng, ndim):
+    compared = 0
+    while compared < 20:
+        n, k, s, d = (rng.integers(1, top, ndim) for top in (7, 4, 4, 4))
+        sides = rng.integers(-1, 4, (ndim, 2))
+        if np.any(n + sides.sum(axis=1) < (k - 1) * d + 1):
+            continue
+        compared += 1
+        groups, inputs, outputs = (int(count) for count in rng.integers(1, 4, 3))
+        x = rng.standard_normal((2, groups * inputs, *n))
+        kernel = rng.standard_normal((groups * outputs, inputs, *k))
+        options = {"stride": s, "dilation": d, "padding": sides, "groups": groups}
+        C = convolution_matrix(kernel, x.shape[1:], **options)
+        convolved = conv(x, kernel, spatial_ndim=ndim, **options)
+        np.testing.assert_allclose(x.reshape(2, -1) @ C, convolved.reshape(2, -1), rtol=0, atol=1e-12)
+        e = rng.standard_normal(convolved.shape)
+        transposed = conv_transpose(e, kernel, output_size=n, spatial_ndim=ndim, **options)
+        np.testing.assert_allclose(e.reshape(2, -1) @ C.T, transposed.reshape(2, -1), rtol=0, atol=1e-12)
+
+
+def test_each_block_is_the_matrix_of_one_pair_of_channels(rng):
+    kernel = rng.standard_normal((4, 2, 2, 3))
+    options = {"stride": (1, 2), "padding": ((1, 0), (0, 2))}
+    C = convolution_matrix(kernel, (4, 5, 6), groups=2, **options).toarray()
+    pixels, results = 30, C.shape[1] // 4
+    for o in range(4):
+        for i in range(4):
+            block = C[i * pixels : (i + 1) * pixels, o * results : (o + 1) * results]
+            own = i // 2 == o // 2
+            expected = convolution_matrix(kernel[o, i % 2], (5, 6), **options).toarray() if own else 0 * block
+            np.testing.assert_array_equal(block, expected)
+
+
 def test_without_stride_or_padding_it_is_toeplitz(rng):
     kernel = rng.standard_normal(3)
     first_column, first_row = np.r_[kernel[0], np.zeros(4)], np.r_[kernel, np.zeros(4)]
@@ -86,8 +120,12 @@ def test_the_matrix_has_the_dtype_of_the_arithmetic(given, expected):
         (np.ones(0), (3,), ValueError, "at least one axis and one element"),
         (np.array([np.inf]), (3,), ValueError, "kernel must be finite"),
         (np.array(["a"]), (3,), TypeError, "kernel must hold integers or floats"),
+        (np.ones((4, 3, 2)), (3, 5), ValueError, "does not fit an input of 3 channels in 2 groups"),
+        (np.ones((3, 2, 2)), (4, 5), ValueError, "C_out divisible by groups"),
+        (np.ones((2, 2)), (3, 3), ValueError, "groups must be 1 for a kernel without channel axes, got 2"),
     ],
 )
 def test_what_does_not_fit_is_refused(kernel, shape, error, match):
+    groups = 2 if "groups" in match else 1
     with pytest.raises(error, match=match):
-        convolution_matrix(kernel, shape)
+        convolution_matrix(kernel, shape, groups=groups)

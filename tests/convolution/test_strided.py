@@ -7,7 +7,7 @@ import pytest
 import scipy.signal
 
 from restoretk._arrays import Array
-from restoretk.convolution.operands import per_axis
+from restoretk.convolution.operands import per_axis, per_side
 from restoretk.convolution.strided import conv, conv_core, conv_transpose_core
 
 D = [[3, 3, 2, 1], [0, 0, 1, 3], [3, 1, 2, 2], [2, 0, 0, 2]]
@@ -168,8 +168,8 @@ def test_arguments_are_not_written_to_and_results_are_not_aliases(scene):
         ({"padding": -1}, ValueError, "padding must be at least 0, got -1"),
         ({"dilation": (1, 2, 3)}, ValueError, "dilation must be one integer, or one for each of the 2"),
         ({"stride": 1.5}, TypeError, "stride must be an integer"),
-        ({"kernel": np.ones((2, 2), bool)}, TypeError, "kernel must hold floats or integers"),
-        ({"kernel": np.ones((2, 2), complex)}, TypeError, "kernel must hold floats or integers"),
+        ({"kernel": np.ones((2, 2), bool)}, TypeError, "kernel must hold integers or floats"),
+        ({"kernel": np.ones((2, 2), complex)}, TypeError, "kernel must hold integers or floats"),
         ({"kernel": np.array([[1, np.nan]])}, ValueError, "kernel must be finite, got 1 NaN"),
         ({"kernel": np.ones((0, 2))}, ValueError, "kernel must not be empty"),
         ({"kernel": np.ones((1,) * 6)}, ValueError, "kernel of shape .* must have its 1, 2 or 3 spatial axes"),
@@ -191,6 +191,51 @@ def test_what_does_not_fit_is_refused_in_one_sentence(change, error, match):
     with pytest.raises(error, match=match) as caught:
         conv(**arguments)
     assert "\n" not in str(caught.value)
+
+
+def test_padding_of_each_side_is_zeros_put_there(scene, lopsided_psf):
+    padded = np.pad(scene, ((2, 0), (1, 5)))
+    options = {"stride": (2, 3), "dilation": (1, 2)}
+    np.testing.assert_array_equal(
+        conv(scene, lopsided_psf, padding=((2, 0), (1, 5)), **options), conv(padded, lopsided_psf, **options)
+    )
+
+
+def test_negative_padding_of_a_side_cuts_pixels_off(scene, lopsided_psf):
+    expected = conv(scene[3:, :-2], lopsided_psf, padding=((0, 2), (1, 0)), stride=2)
+    np.testing.assert_array_equal(conv(scene, lopsided_psf, padding=((-3, 2), (1, -2)), stride=2), expected)
+
+
+@pytest.mark.parametrize(
+    ("padding", "expected"),
+    [
+        (2, ((2, 2), (2, 2))),
+        ((2, 3), ((2, 2), (3, 3))),
+        ((2, (0, -1)), ((2, 2), (0, -1))),
+        (np.array([[1, 2], [3, 4]]), ((1, 2), (3, 4))),
+        ([np.int32(1), np.array([0, 2])], ((1, 1), (0, 2))),
+    ],
+)
+def test_padding_is_one_number_one_an_axis_or_pairs(padding, expected):
+    assert per_side(padding, 2, "padding") == expected
+
+
+@pytest.mark.parametrize(
+    ("padding", "error", "match"),
+    [
+        ((1, 2, 3), ValueError, "padding must be one integer, or one for each of the 2 spatial axes"),
+        (((1, 2),), ValueError, r"or for each of the 2 spatial axes one or a pair \(before, after\), got"),
+        ((-1, (1, 2)), ValueError, "padding must be at least 0, got -1"),
+        (((1, 2, 3), 0), ValueError, r"padding must have two numbers \(before, after\) in a pair, got \(1, 2, 3\)"),
+        (((1.5, 2), 0), TypeError, "padding must be an integer"),
+        ("same", TypeError, "padding must be an integer or a sequence of integers, got 'same'"),
+        (("same", (1, 1)), TypeError, "padding must be an integer"),
+        (((-4, -3), 0), ValueError, r"larger than the image \(6, 6\) with padding \(\(-4, -3\), \(0, 0\)\)"),
+    ],
+)
+def test_padding_of_sides_that_does_not_fit_is_refused(padding, error, match):
+    with pytest.raises(error, match=match):
+        conv(np.ones((6, 6)), np.ones((2, 2)), padding=padding)
 
 
 def test_per_axis_takes_numpy_integers_and_arrays():

@@ -84,6 +84,19 @@ def test_a_tail_that_was_cut_off_is_seen_on_the_rim() -> None:
     assert line.rim_share == pytest.approx(0.2)
 
 
+def test_a_background_is_named_and_not_taken_for_a_tail() -> None:
+    measured = gaussian_psf(1.6, size=21) + 0.001
+    found = inspect_psf(measured)
+    assert found.background.found
+    assert said(found, "the sum is 1.441, not 1: take its background off, then divide by what is left")
+    assert said(found, "about 31% of its sum is a flat background of 0.001 at every element")
+    assert said(found, "subtract_background(psf) takes it off")
+    assert found.rim_share > 0.05
+    assert not said(found, "tail")
+    assert said(inspect_psf(measured / measured.sum()), "about 31% of its sum is a flat background")
+    assert not said(inspect_psf(gaussian_psf(1.6)), "background")
+
+
 def test_a_psf_too_large_for_its_picture_is_told() -> None:
     psf = disk_psf(6)
     assert said(inspect_psf(psf, (40, 10)), "is larger than the picture (40, 10)")
@@ -129,7 +142,7 @@ def test_the_argument_is_not_written_to(lopsided_psf: Array) -> None:
 
 
 def test_what_cannot_be_described_is_named() -> None:
-    with pytest.raises(TypeError, match="psf must hold real numbers, got dtype complex128"):
+    with pytest.raises(TypeError, match="psf must hold integers or floats of at most 64 bits, got dtype complex128"):
         inspect_psf(np.ones((3, 3), complex))
     with pytest.raises(TypeError, match="psf is a masked array"):
         inspect_psf(np.ma.masked_less(np.ones(3), 0))

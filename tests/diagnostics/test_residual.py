@@ -7,6 +7,7 @@ import pytest
 
 from restoretk._arrays import Array
 from restoretk.convolution.blur import Blur, convolve
+from restoretk.degradation import degrade
 from restoretk.diagnostics import ResidualAudit, audit_residual
 from restoretk.psf import disk_psf, gaussian_psf, motion_psf
 from restoretk.restoration import regularized_filter, restore
@@ -143,6 +144,25 @@ def test_integers_are_fractions_of_their_range(camera: Array) -> None:
     of_integers = audit_residual(seen, psf, restored, noise_sigma=SIGMA)
     of_floats = audit_residual(seen / 255, psf, restored, noise_sigma=SIGMA)
     assert of_integers.chi2_ratio == pytest.approx(of_floats.chi2_ratio, rel=1e-4)
+
+
+def test_channels_may_have_their_own_psf(camera: Array) -> None:
+    psfs = np.stack([gaussian_psf(sigma, size=(13, 14)) for sigma in (1.3, 1.6, 2.0)], axis=-1)
+    colour = np.stack([camera[:200, :180], camera[200:400, 200:380], camera[:200, 300:480]], axis=-1)
+    seen = degrade(colour, psfs, noise=f"gaussian:sigma={SIGMA}", channel_axis=-1, rng=3)
+    audit = audit_residual(seen, psfs, colour, noise_sigma=SIGMA, channel_axis=-1)
+    assert audit.chi2_ratio == pytest.approx(1, abs=0.05)
+    assert audit.whiteness_p_value > 0.001
+    wrong = audit_residual(seen, psfs[..., ::-1], colour, noise_sigma=SIGMA, channel_axis=-1)
+    assert wrong.chi2_ratio > 1.1
+    thrice = np.stack([psfs[..., 0]] * 3, axis=-1)
+    one, three = (audit_residual(seen, h, colour, noise_sigma=SIGMA, channel_axis=-1) for h in (psfs[..., 0], thrice))
+    assert three.chi2_ratio == pytest.approx(one.chi2_ratio)
+    assert three.bright_excess == pytest.approx(one.bright_excess)
+    restored = restore(seen, psfs, channel_axis=-1).image
+    assert audit_residual(seen, psfs, restored, channel_axis=-1).findings == ()
+    with pytest.raises(ValueError, match="misfit must judge one psf, got 3: audit each channel by itself"):
+        audit_residual(seen, psfs, colour, misfit=lambda _: 0.0, channel_axis=-1)
 
 
 def test_bad_arguments_are_named(rng: np.random.Generator) -> None:

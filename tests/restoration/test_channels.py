@@ -6,7 +6,7 @@ import pytest
 from restoretk._arrays import Array
 from restoretk.convolution.blur import convolve
 from restoretk.psf import gaussian_psf
-from restoretk.restoration import METHODS, restore
+from restoretk.restoration import METHODS, regularized_filter, restore, wiener
 
 GIVEN = {
     "inverse_filter": {"cutoff": 0.3},
@@ -64,3 +64,52 @@ def test_a_wrong_number_of_psfs_is_named(colour: Array, psfs: Array) -> None:
         restore(colour, psfs[..., :2], channel_axis=-1)
     with pytest.raises(ValueError, match="psf of channel 1 must sum to 1"):
         restore(colour, psfs * np.array([1, 2, 1]), channel_axis=-1)
+
+
+def _uneven(colour: Array, psf: Array, rng: np.random.Generator) -> Array:
+    """The picture blurred, with a hundred times the noise variance in its last channel."""
+    return convolve(colour, psf, boundary="wrap", channel_axis=-1) + np.array(
+        [0.003, 0.003, 0.03]
+    ) * rng.standard_normal(colour.shape)
+
+
+@pytest.mark.parametrize("method", ["wiener", "regularized_filter"])
+def test_per_channel_is_each_channel_restored_alone(
+    method: str, colour: Array, lopsided_psf: Array, rng: np.random.Generator
+) -> None:
+    seen = np.moveaxis(_uneven(colour, lopsided_psf, rng), -1, 1)
+    together = restore(seen, lopsided_psf, method, boundary="wrap", channel_axis=1, per_channel=True)
+    alone = [restore(seen[:, index], lopsided_psf, method, boundary="wrap") for index in range(3)]
+    np.testing.assert_array_equal(together.image, np.stack([record.image for record in alone], 1))
+    for index, record in enumerate(alone):
+        for name in ("level", "regularization"):
+            if name in record.parameters:
+                assert together.parameters[f"{name}[{index}]"] == record.parameters[name]
+    assert together.parameters["boundary"] == "wrap"
+    assert together.transfer is not None
+    assert len(together.transfer) == 3
+
+
+def test_a_strength_for_each_channel_pays_where_they_differ_in_noise(
+    colour: Array, lopsided_psf: Array, rng: np.random.Generator
+) -> None:
+    seen = _uneven(colour, lopsided_psf, rng)
+    shared, own = (
+        regularized_filter(seen, lopsided_psf, boundary="wrap", channel_axis=-1, per_channel=per_channel)
+        for per_channel in (False, True)
+    )
+    assert ((own - colour) ** 2).mean() < 0.8 * ((shared - colour) ** 2).mean()
+
+
+def test_per_channel_splits_psfs_and_masks_and_says_what_does_not_fit(
+    colour: Array, psfs: Array, rng: np.random.Generator
+) -> None:
+    seen = colour + 0.01 * rng.standard_normal(colour.shape)
+    mask = rng.random(colour.shape) < 0.02
+    options = {"boundary": "wrap", "noise_to_signal": 0.01}
+    whole = wiener(seen, psfs, mask=mask, channel_axis=-1, per_channel=True, **options)
+    np.testing.assert_array_equal(whole[..., 1], wiener(seen[..., 1], psfs[..., 1], mask=mask[..., 1], **options))
+    with pytest.raises(ValueError, match=r"psf of shape .* must have 3 channels on axis -1"):
+        wiener(seen, psfs[..., :2], channel_axis=-1, per_channel=True, **options)
+    with pytest.raises(ValueError, match="per_channel needs the channel_axis"):
+        wiener(seen[..., 0], psfs[..., 0], per_channel=True, **options)

@@ -11,12 +11,12 @@ SPECTRUM = SignalSpectrum(2.0, 2.7, 0.004, (0.5, -0.3, 0.2, -0.1), 0.01)
 
 
 @pytest.mark.parametrize("shape", [(800, 901), (701, 1024)])
-def test_a_looked_up_spectrum_is_within_four_per_cent_everywhere_and_one_on_average(shape: tuple[int, int]) -> None:
+def test_a_looked_up_spectrum_is_within_five_per_cent_everywhere_and_one_on_average(shape: tuple[int, int]) -> None:
     exact = SPECTRUM.power_at(frequency_grid(shape))
     looked_up = on_half_spectrum(SPECTRUM.power_at, shape)
     assert looked_up.shape == exact.shape
     error = np.abs(looked_up / exact - 1)
-    assert error.max() < 0.04
+    assert error.max() < 0.05
     assert error.mean() < 0.01
     assert looked_up[0, 0] == pytest.approx(exact[0, 0])
 

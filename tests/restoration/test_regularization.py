@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
@@ -14,15 +16,19 @@ from restoretk.restoration._spectral_statistics import SpectralStatistics, gathe
 from restoretk.restoration.operators import operator_power
 from restoretk.restoration.regularization import NEED_NOISE, SELECTORS, choose
 from restoretk.restoration.regularized import regularized_filter
+from restoretk.restoration.signal_spectrum import fit_signal_spectrum
 
 SIGMA = 0.01
 
 
 def _statistics(seen: Array, psf: Array) -> SpectralStatistics:
+    signal = fit_signal_spectrum(seen, psf, periodic=True).power(seen.shape)
     H = psf_to_otf(psf, seen.shape)
     power = np.abs(forward_transform(seen, 2)) ** 2 / seen.size
     penalty = operator_power("laplacian", psf.shape, seen.shape)
-    return gather_statistics(np.abs(H) ** 2, penalty, [power], half_spectrum_weights(seen.shape), seen.size)
+    return gather_statistics(
+        np.abs(H) ** 2, penalty, [power], half_spectrum_weights(seen.shape), seen.size, signal=signal
+    )
 
 
 @pytest.fixture
@@ -160,12 +166,58 @@ def test_every_selector_restores_and_does_not_depend_on_brightness(
     assert len(rule.candidates) == len(rule.values)
 
 
+def test_model_risk_is_the_minimum_of_its_written_out_definition(seen: Array, lopsided_psf: Array) -> None:
+    H = psf_to_otf(lopsided_psf, seen.shape)
+    penalty = operator_power("laplacian", lopsided_psf.shape, seen.shape)
+    S = fit_signal_spectrum(seen, lopsided_psf, periodic=True).power(seen.shape)
+    weights = half_spectrum_weights(seen.shape)
+
+    def risk(tried: float) -> float:
+        R = np.conj(H) / (np.abs(H) ** 2 + tried * penalty)
+        return float(np.sum(weights * (np.abs(1 - R * H) ** 2 * S + np.abs(R) ** 2 * SIGMA**2)))
+
+    rule = choose(_statistics(seen, lopsided_psf), "model_risk", SIGMA)
+    risks = [risk(rule.regularization * factor) for factor in (0.97, 1, 1.03)]
+    assert risks[1] < min(risks[0], risks[2])
+
+
+def test_model_risk_needs_the_spectrum_of_the_scene(seen: Array, lopsided_psf: Array) -> None:
+    statistics = replace(_statistics(seen, lopsided_psf), signal=np.zeros(1))
+    with pytest.raises(ValueError, match="'model_risk' needs statistics with the spectrum of the scene"):
+        choose(statistics, "model_risk", SIGMA)
+
+
+def test_the_corrected_discrepancy_leaves_the_residual_its_share_of_the_noise(seen: Array, lopsided_psf: Array) -> None:
+    """Residual power = sigma^2 (N - trace A), written out; the plain rule, which forgets the trace, smooths more."""
+    statistics = _statistics(seen, lopsided_psf)
+    rule = choose(statistics, "edf_discrepancy", SIGMA)
+    H = psf_to_otf(lopsided_psf, seen.shape)
+    penalty = operator_power("laplacian", lopsided_psf.shape, seen.shape)
+    A = np.abs(H) ** 2 / (np.abs(H) ** 2 + rule.regularization * penalty)
+    restored = regularized_filter(seen, lopsided_psf, regularization=rule.regularization, boundary="wrap")
+    residual = ((seen - convolve(restored, lopsided_psf, boundary="wrap")) ** 2).sum()
+    trace = (A * half_spectrum_weights(seen.shape)).sum()
+    assert residual == pytest.approx(SIGMA**2 * (seen.size - trace), rel=1e-3)
+    assert rule.regularization < choose(statistics, "discrepancy", SIGMA).regularization
+
+
+def test_coarse_classes_keep_every_sum(camera: Array) -> None:
+    statistics = _statistics(camera, disk_psf(4))
+    coarse = statistics.coarse
+    assert len(coarse.ratio) < len(statistics.ratio) / 8
+    for name in ("count", "power", "squared_power", "count_per_penalty", "power_per_penalty", "signal"):
+        assert getattr(coarse, name).sum() == pytest.approx(getattr(statistics, name).sum())
+    tried = np.array([1e-4, 1e-2, 1.0])
+    np.testing.assert_allclose(coarse.residual_power(tried), statistics.residual_power(tried), rtol=1e-3)
+
+
 def test_channels_count_like_more_data_of_one_kind(seen: Array, lopsided_psf: Array) -> None:
     H = psf_to_otf(lopsided_psf, seen.shape)
     penalty = operator_power("laplacian", lopsided_psf.shape, seen.shape)
     power = np.abs(forward_transform(seen, 2)) ** 2 / seen.size
     weights = half_spectrum_weights(seen.shape)
-    three = gather_statistics(np.abs(H) ** 2, penalty, [power] * 3, weights, 3.0 * seen.size)
+    signal = fit_signal_spectrum(seen, lopsided_psf, periodic=True).power(seen.shape)
+    three = gather_statistics(np.abs(H) ** 2, penalty, [power] * 3, weights, 3.0 * seen.size, signal=signal)
     for selector in SELECTORS:
         one = choose(_statistics(seen, lopsided_psf), selector, SIGMA).regularization
         assert choose(three, selector, SIGMA).regularization == pytest.approx(one, rel=1e-4)
@@ -217,3 +269,14 @@ def test_the_guard_is_not_asked_about_other_operators(camera: Array, rng: np.ran
     for operator in ("identity", "gradient", "biharmonic"):
         record = restore(frame, disk_psf(3), "regularized_filter", operator=operator)
         assert "stands in" not in "".join(record.warnings)
+
+
+def test_a_picture_without_noise_is_not_said_to_have_the_wrong_kind() -> None:
+    from skimage.data import camera, moon
+
+    for photograph in (camera(), moon()):
+        seen = convolve(photograph / 255.0, disk_psf(4))[10:-10, 10:-10]
+        for method in ("wiener", "regularized_filter"):
+            said = " ".join(restore(seen, disk_psf(4), method).warnings)
+            assert "not white" not in said
+            assert "there is next to no noise to choose by" in said

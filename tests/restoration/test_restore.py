@@ -7,6 +7,7 @@ import pytest
 
 from restoretk._arrays import Array
 from restoretk.convolution.blur import convolve
+from restoretk.psf import gaussian_psf
 from restoretk.restoration import METHODS, Restoration, restore
 
 
@@ -54,3 +55,11 @@ def test_unknown_methods_and_options_answer_with_the_choices(scene: Array, lopsi
         restore(scene, lopsided_psf, "best")
     with pytest.raises(ValueError, match=r"method 'wiener' takes the options noise_to_signal, .*, got 'noise'"):
         restore(scene, lopsided_psf, "wiener", noise=0.1)
+
+
+def test_a_psf_on_a_flat_background_is_named_in_the_record(camera: Array) -> None:
+    clean = gaussian_psf(1.6, size=(20, 23))
+    measured = clean + 0.4 / clean.size
+    image = convolve(camera[:91, :123], clean)
+    assert any("flat background" in text for text in restore(image, measured / measured.sum()).warnings)
+    assert not any("flat background" in text for text in restore(image, clean).warnings)

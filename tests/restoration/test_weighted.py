@@ -6,6 +6,7 @@ import pytest
 from restoretk._arrays import Array
 from restoretk.convolution.blur import convolve
 from restoretk.noise import poisson_noise
+from restoretk.noise_estimation import estimate_poisson_gaussian
 from restoretk.psf import disk_psf, gaussian_psf
 from restoretk.restoration import regularized_filter, restore, wiener
 
@@ -67,6 +68,80 @@ def test_poisson_weights_help_on_a_picture_with_few_photons(camera: Array) -> No
         seen = poisson_noise(blurred, photons, rng=0)[50:251, 60:301]
         plain, weighted = restore(seen, psf).image, restore(seen, psf, weights="poisson").image
         assert ((weighted - scene) ** 2).mean() < 0.97 * ((plain - scene) ** 2).mean()
+
+
+def test_the_record_names_the_gain_and_floor_behind_the_weights(camera: Array) -> None:
+    psf = gaussian_psf(1.5)
+    seen = poisson_noise(np.clip(convolve(camera, psf), 0, 1), 500, rng=0)[50:251, 60:301]
+    result = restore(seen, psf, weights="poisson")
+    noise = estimate_poisson_gaussian(seen)
+    assert (result.parameters["weights"], result.parameters["gain"]) == ("poisson", noise.gain)
+    assert result.parameters["floor"] == noise.floor
+    assert result.diagnostics["weighted_fft_pairs"] > 3
+    assert not result.warnings
+    given = restore(seen, psf, weights=np.where(camera[50:251, 60:301] > 0.5, 1.0, 4.0))
+    assert given.parameters["weights"] == "given"
+    assert "gain" not in given.parameters
+    assert "weights" not in restore(seen, psf).parameters
+
+
+def test_weights_that_change_nothing_say_so(camera: Array, rng: np.random.Generator) -> None:
+    psf = gaussian_psf(1.5)
+    seen = convolve(camera, psf)[50:251, 60:301] + 0.02 * rng.standard_normal((201, 241))
+    white = restore(seen, psf, weights="poisson")
+    assert any("found noise that hardly grows with brightness" in text for text in white.warnings)
+    equal = restore(seen, psf, noise_to_signal=0.01, boundary="wrap", weights=np.full(seen.shape, 3.0))
+    np.testing.assert_array_equal(equal.image, restore(seen, psf, noise_to_signal=0.01, boundary="wrap").image)
+    assert any("the weights changed nothing" in text for text in equal.warnings)
+
+
+def test_a_solution_that_was_given_up_says_so(camera: Array, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = camera[50:151, 60:181]
+    weights = np.where(image > 0.5, 1.0, 0.01)
+    options = {"noise_to_signal": 1e-4, "boundary": "wrap", "weights": weights}
+    said = restore(image, gaussian_psf(2.5), "wiener", **options).warnings
+    assert not any("given up" in text for text in said)
+    monkeypatch.setattr("restoretk.restoration.weighted._ITERATIONS", 1)
+    said = restore(image, gaussian_psf(2.5), "wiener", **options).warnings
+    assert any("the weighted problem was given up after 1 steps at a residual of" in text for text in said)
+
+
+def test_what_the_weights_hold_under_masked_pixels_does_not_matter(camera: Array, lopsided_psf: Array) -> None:
+    image = camera[100:191, 80:203].copy()
+    hole = np.zeros(image.shape, bool)
+    hole[20:24, 30:37] = True
+    weights = np.where(image > 0.5, 1.0, 2.0)
+    expected = wiener(image, lopsided_psf, noise_to_signal=0.02, mask=hole, weights=weights)
+    for value in (np.nan, np.inf, -1.0):
+        spoiled = np.where(hole, value, weights)
+        result = wiener(image, lopsided_psf, noise_to_signal=0.02, mask=hole, weights=spoiled)
+        np.testing.assert_array_equal(result, expected)
+    image[hole] = np.nan
+    result = wiener(image, lopsided_psf, noise_to_signal=0.02, mask="nan", weights=np.where(hole, np.nan, weights))
+    np.testing.assert_array_equal(result, expected)
+    colour, masks = np.stack([image, image], -1), np.stack([hole, np.zeros_like(hole)], -1)
+    with pytest.raises(ValueError, match="weights must be finite, got 28 NaN"):  # one channel was seen there
+        wiener(
+            np.nan_to_num(colour),
+            lopsided_psf,
+            channel_axis=-1,
+            mask=masks,
+            weights=np.where(hole, np.nan, weights),
+        )
+
+
+def test_shot_noise_is_named_where_the_rules_disagree(rng: np.random.Generator) -> None:
+    psf = gaussian_psf((1.2, 1.4, 1.4))
+    scene = np.full((16, 48, 50), 0.05)
+    scene[tuple(rng.integers(3, size - 3, 160) for size in scene.shape)] = rng.uniform(20, 60, 160)
+    blurred = np.maximum(convolve(scene, psf, boundary="symmetric"), 0)
+    shot = rng.poisson(200 * blurred) / 200
+    for method in ("wiener", "regularized_filter"):
+        said = restore(shot, psf, method).warnings
+        assert any("the rules for the regularization disagree" in text for text in said)
+        assert any("the noise grows with brightness" in text and "weights='poisson'" in text for text in said)
+        weighted = restore(shot, psf, method, weights="poisson").warnings
+        assert not any("the noise grows with brightness" in text for text in weighted)
 
 
 def test_bad_weights_are_named(camera: Array, lopsided_psf: Array) -> None:

@@ -88,6 +88,66 @@ def test_a_channel_axis_works_with_and_without_a_batch(rng):
     np.testing.assert_allclose(batch[1, 0], sum(planes), rtol=0, atol=1e-12)
 
 
+def test_padding_of_each_side_is_a_window_of_the_full_result(scene, lopsided_psf):
+    options = {"stride": (2, 3), "dilation": (3, 1)}
+    full = conv_transpose(scene, lopsided_psf, **options)
+    cut = conv_transpose(scene, lopsided_psf, padding=((2, 5), (0, 1)), **options)
+    np.testing.assert_array_equal(cut, full[2:-5, :-1])
+    wider = conv_transpose(scene, lopsided_psf, padding=((-2, 3), (4, -6)), **options)
+    np.testing.assert_array_equal(wider, np.pad(full[:-3, 4:], ((2, 0), (0, 6))))
+
+
+@pytest.mark.parametrize("ndim", [1, 2, 3])
+def test_with_the_images_size_it_is_the_adjoint_of_conv_whatever_the_padding(rng, ndim):
+    compared = 0
+    while compared < 40:
+        n, k, s, d = (rng.integers(1, top, ndim) for top in (9, 5, 5, 4))
+        sides = rng.integers(-2, 5, (ndim, 2))
+        if np.any(n + sides.sum(axis=1) < (k - 1) * d + 1):
+            continue
+        compared += 1
+        groups, inputs, outputs = (int(count) for count in rng.integers(1, 4, 3))
+        x = rng.standard_normal((2, groups * inputs, *n))
+        kernel = rng.standard_normal((groups * outputs, inputs, *k))
+        options = {"stride": s, "dilation": d, "padding": sides, "groups": groups, "spatial_ndim": ndim}
+        convolved = conv(x, kernel, **options)
+        y = rng.standard_normal(convolved.shape)
+        transposed = conv_transpose(y, kernel, output_size=n, **options)
+        assert transposed.shape == x.shape
+        scale = np.linalg.norm(convolved) * np.linalg.norm(y) + 1
+        assert abs(np.vdot(convolved, y) - np.vdot(x, transposed)) < 1e-12 * scale
+
+
+def test_output_size_is_output_padding_said_by_the_result(scene, lopsided_psf):
+    options = {"stride": (4, 3), "padding": ((1, 0), (2, 2))}
+    for more in [(0, 0), (3, 1), (1, 2)]:
+        expected = conv_transpose(scene, lopsided_psf, output_padding=more, **options)
+        np.testing.assert_array_equal(
+            conv_transpose(scene, lopsided_psf, output_size=expected.shape, **options), expected
+        )
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        (
+            {"stride": (2, 3), "output_size": (9, 9)},
+            r"output_size \(9, 9\) cannot be reached with stride \(2, 3\): .* axis by axis, are 7 to 8; 9 to 11",
+        ),
+        ({"output_size": 6}, r"output_size \(6, 6\) cannot be reached .* are 5; 5"),
+        ({"stride": 2, "output_size": 6}, "are 7 to 8; 7 to 8"),
+        ({"padding": 3, "output_size": 1}, "are none; none"),
+        ({"stride": 3, "padding": 5, "output_size": 2}, "are 1; 1"),
+        ({"stride": 2, "output_size": 8, "output_padding": 1}, "output_padding 1 and output_size 8 exclude each other"),
+        ({"output_size": (5, 5, 5)}, "output_size must be one integer, or one for each of the 2"),
+        ({"output_size": 0}, "output_size must be at least 1, got 0"),
+    ],
+)
+def test_a_size_that_cannot_be_reached_is_answered_with_those_that_can(options, match):
+    with pytest.raises(ValueError, match=match):
+        conv_transpose(np.ones((3, 3)), np.ones((3, 3)), **options)
+
+
 @pytest.mark.parametrize(
     ("options", "match"),
     [
