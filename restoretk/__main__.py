@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from restoretk._signals import Stopped, leave_at_once, leave_tidily, say_stopped
 
 
@@ -17,6 +19,10 @@ def main() -> int:
         leave_at_once()
         say_stopped(stopped)
         return stopped.exit_code
+    except OSError as error:  # --help and --version, which click prints before a command begins, on a full disk
+        leave_at_once()
+        print(f"restoretk: error: stdout: {error.strerror or error}", file=sys.stderr)  # noqa: T201 - as in _signals
+        return 1
     finally:
         leave_at_once()  # Python tidies up for some milliseconds more
     return 0

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 else:
     _Type = click.ParamType  # generic only from click 8.4 on
 Command = TypeVar("Command", bound=Callable[..., Any] | click.Command)
+_PHOTO = click.Path(
+    path_type=Path, readable=False
+)  # a file without the right to read it is wrong data, not wrong usage
 
 #: --format -> the suffix of the output.
 FORMAT_SUFFIXES = {
@@ -107,7 +110,7 @@ class Asked:
 def files_options(output_help: str) -> Callable[[Command], Command]:
     """Give a command its pictures and what is said of files; they arrive as keyword arguments for `Asked.of`."""
     options = [
-        click.argument("photos", nargs=-1, required=True, metavar="PHOTO...", type=click.Path(path_type=Path)),
+        click.argument("photos", nargs=-1, required=True, metavar="PHOTO...", type=_PHOTO),
         click.option("-o", "--output", required=True, metavar="FILE|FOLDER/|TEMPLATE", help=output_help),
         click.option(
             "--format", type=click.Choice(list(FORMAT_SUFFIXES)), help="The format of the output, if no suffix says it."

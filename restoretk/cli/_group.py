@@ -63,7 +63,7 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except click.UsageError as error:
-            vars(error)["message"] = printable(error.message)  # click marks it as final
+            vars(error)["message"] = one_line(error)  # click marks it as final
             raise
         except click.ClickException as error:
             if type(error) is click.ClickException:  # one that is neither about usage nor ours
@@ -115,11 +115,19 @@ def failure_of(error: Exception, *, about: str = "") -> Failure:
 def one_line(error: BaseException | str) -> str:
     """What an error says, as one printable line."""
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
-        return f"{printable(os.fsdecode(error.filename))}: {error.strerror}"
+        name = os.fsdecode(error.filename)
+        name = name if len(name) <= _LONGEST else f"{name[: _LONGEST // 2]}[...]{name[-_LONGEST // 2 :]}"
+        return f"{printable(name)}: {error.strerror}"
     if isinstance(error, MemoryError):
         return " ".join(f"out of memory: {error}".split()).rstrip(": ")
     message = error.message if isinstance(error, click.ClickException) else str(error)
-    return printable(" ".join(message.split())) or type(error).__name__
+    line = printable(" ".join(message.split()))
+    if len(line) > _LONGEST:
+        line = f"{line[: _LONGEST // 2]} [...] {line[-_LONGEST // 2 :]}"
+    return line or type(error).__name__
+
+
+_LONGEST = 2000  # characters of an error: one that repeats a value of a thousand digits hides what is wrong with it
 
 
 def printable(text: str) -> str:

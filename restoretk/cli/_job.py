@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from restoretk.image_files import ImageFile, WrittenFile
 
 STREAM = Path("-")  # stdin or stdout
+_ENOUGH_TO_KNOW = 4096  # bytes of stdin that say what it is
 
 
 class Job:
@@ -58,19 +60,27 @@ class Job:
     def read(self, *, allow_nan: bool = False) -> ImageFile:
         """The picture."""
         from restoretk.image_files import Limits, decode_image, read_image
+        from restoretk.image_files.sniffing import format_of
 
         limits = Limits(**self._options.limits)
         hdu = self._options.hdu
         unit = int(hdu) if hdu is not None and hdu.isascii() and hdu.isdigit() else hdu
-        if self.source == STREAM:
-            data = sys.stdin.buffer.read(limits.file_bytes + 1)
-            source = decode_image(data, name="stdin", allow_nan=allow_nan, limits=limits, hdu=unit)
-        else:
-            source = read_image(self.source, allow_nan=allow_nan, limits=limits, hdu=unit)
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            if self.source == STREAM:
+                data = sys.stdin.buffer.read(_ENOUGH_TO_KNOW)
+                if format_of(data) is not None:  # what is no picture may have no end
+                    data += sys.stdin.buffer.read(limits.file_bytes + 1 - len(data))
+                source = decode_image(data, name="stdin", allow_nan=allow_nan, limits=limits, hdu=unit)
+            else:
+                source = read_image(self.source, allow_nan=allow_nan, limits=limits, hdu=unit)
+        for warning in warned:
+            say(f"warning: {warning.message}")
         shape = " x ".join(map(str, source.image.shape))
         say(f"{self.source}: {source.format}, {shape}, {source.dtype}", level="detail")
         for note in source.notes:
-            say(f"{self.source}: {note}")
+            if not any(note in str(warning.message) for warning in warned):  # said already
+                say(f"{self.source}: {note}")
         return source
 
     def check(self, source: ImageFile, *, inputs: Iterable[Path | None] = (), needs: int = 0) -> None:

@@ -43,8 +43,8 @@ def describe(file: ImageFile) -> dict[str, Any]:
         "header": [_printable(line) for line in file.header.splitlines() if line.strip()],
         "made_by": made_by_of(file),
         "notes": [_printable(note) for note in file.notes],
-        "not_read": list(file.left_behind),
-        "lost_in": {name: list(what_is_lost(file, name)) for name in WRITTEN},
+        "not_read": [_printable(what) for what in file.left_behind],
+        "lost_in": {name: [_printable(what) for what in what_is_lost(file, name)] for name in WRITTEN},
     }
 
 

@@ -37,6 +37,8 @@ def list_layers(path: str | Path) -> list[Layer]:
         raise IsADirectoryError(f"{path} is a folder: give the name of a file")
     if not path.exists():
         raise FileNotFoundError(2, "No such file or directory", str(path))
+    if not path.is_file():  # opening a pipe would wait for whoever writes to it
+        raise KernelFileError(f"{path} is not a regular file")
     if suffix == ".npy":
         return [Layer(name="", weights=_read_npy(path), path=path)]
     if suffix == ".onnx":

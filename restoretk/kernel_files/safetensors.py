@@ -59,7 +59,7 @@ def _header(data: bytes, path: Path) -> tuple[Mapping[str, Any], int]:
             size = np.dtype(_DTYPES[entry["dtype"]]).itemsize if entry["dtype"] in _DTYPES else None
             if not 0 <= first <= last <= room or (size is not None and last - first != size * count):
                 raise ValueError(f"the tensor {name} does not fit the file")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise KernelFileError(f"{path} is not a .safetensors file, or is cut off: {error}") from error
     return header, 8 + length
 

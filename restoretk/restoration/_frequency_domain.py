@@ -11,7 +11,9 @@ import numpy as np
 from restoretk._arrays import Array, from_unit, plain_number
 from restoretk.convolution.boundary import crop
 from restoretk.convolution.fourier import forward_transform, half_spectrum_weights, inverse_transform
+from restoretk.noise_estimation.white import estimate_noise_sigma
 from restoretk.psf.background import find_background
+from restoretk.restoration._dark_bands import power_in_dark_bands
 from restoretk.restoration._spectral_statistics import SpectralStatistics, gather_statistics
 from restoretk.restoration._spectrum_bins import SpectrumBins, spectrum_bins
 from restoretk.restoration.record import Criterion, Restoration
@@ -25,6 +27,7 @@ from restoretk.restoration.signal_spectrum import (
 from restoretk.restoration.weighted import PixelWeights, WeightedSolution, shot_noise_in, solve_weighted
 
 _WHITE_SHARE = 5e-4
+_MOST_CHANNELS, _UNLIKE = 4, 3.0  # times the noise of the quietest channel
 _SEAM = 5.0  # times the step beside it; a picture that was blurred periodically has 1 to 2
 ON_THE_FRAME = ("wrap", "taper")  # boundaries for which the torus is the frame itself
 
@@ -53,6 +56,8 @@ class Problem:
         What the noise of each pixel counts; None for white noise.
     masked : bool
         Whether a mask was given.
+    channels : bool
+        Whether the planes are the channels of one picture.
     unit : int
         The planes and all levels read off them are in units of 2^unit: 0 but for numbers of extreme size.
     """
@@ -68,6 +73,7 @@ class Problem:
     extension_steps: int
     pixel_weights: PixelWeights | None = None
     masked: bool = False
+    channels: bool = False
     unit: int = 0
 
     @cached_property
@@ -150,6 +156,13 @@ class Problem:
             signal=signal,
         )
 
+    def dark_power(self) -> float:
+        """What the planes hold at frequencies that their blur has taken out; see `power_in_dark_bands`."""
+        otf_power, power = self._powers_at_bins
+        shared = power.mean(axis=0, keepdims=True) if len(self.otf) == 1 else power
+        found = [power_in_dark_bands(self.bins.frequencies, *each) for each in zip(otf_power, shared, strict=True)]
+        return float(np.mean(found))
+
     @property
     def noise_sigma(self) -> float:
         """The fitted noise level, root mean square over the K fits."""
@@ -228,6 +241,21 @@ def _background_warning(problem: Problem) -> tuple[str, ...]:
         if background.found:
             return (f"the psf: {background.sentence()}; subtract_background(psf) takes it off",)
     return ()
+
+
+def _channel_warning(problem: Problem) -> tuple[str, ...]:
+    """A sentence where one strength is chosen for channels that differ much in noise."""
+    if not problem.channels or not 1 < len(problem.planes) <= _MOST_CHANNELS:
+        return ()
+    each_psf = problem.psfs * problem.planes_per_otf
+    levels = [estimate_noise_sigma(plane, psf) for plane, psf in zip(problem.observed, each_psf, strict=True)]
+    low, high = min(levels), max(levels)
+    if not high > _UNLIKE * low or high <= 0:
+        return ()
+    return (
+        f"the noise differs between the channels (sigma {low:.2g} to {high:.2g}): per_channel=True chooses a strength for "
+        f"each",
+    )
 
 
 def _shot_noise_warning(problem: Problem) -> tuple[str, ...]:
@@ -325,7 +353,13 @@ class LinearFilter:
             noise_sigma=None if self.noise_sigma is None else plain_number(self.noise_sigma, problem.unit),
             criteria=dict(self.criteria),
             diagnostics=diagnostics,
-            warnings=(*notes, *_background_warning(problem), *_seam_warning(problem), *_highlight_warning(problem)),
+            warnings=(
+                *notes,
+                *_background_warning(problem),
+                *_channel_warning(problem),
+                *_seam_warning(problem),
+                *_highlight_warning(problem),
+            ),
             transfer=self.transfer,
             torus=problem.torus,
         )

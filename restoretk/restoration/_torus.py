@@ -93,6 +93,7 @@ def open_problem(
         extension_steps=steps,
         pixel_weights=pixel_weights,
         masked=mask is not None,
+        channels=channel_axis is not None,
         unit=unit,
     )
 

@@ -115,7 +115,7 @@ def _evaluate(
     if guarded and "gcv" in criteria:
         # A fit of the noise level is a small part of the work with a ring, and most of it without one.
         level = problem.noise_sigma if problem.boundary not in ON_THE_FRAME else None
-        criteria["gcv"], doubt = rules.guarded_gcv(statistics, level)
+        criteria["gcv"], doubt = rules.guarded_gcv(statistics, level, problem.dark_power)
     return criteria, sigma, doubt
 
 
@@ -123,7 +123,7 @@ def _chosen_by(regularization: float | str, doubt: str) -> str:
     """The rule whose value was used: not gcv where another stood in for it."""
     if not isinstance(regularization, str):
         return "given"
-    return "marginal_likelihood" if regularization == "gcv" and doubt else regularization
+    return "marginal_likelihood, with care" if regularization == "gcv" and doubt else regularization
 
 
 def regularized_filter(
@@ -153,7 +153,8 @@ def regularized_filter(
         the image are spatial.
     regularization : float or str
         lambda >= 0, dimensionless, or the rule that chooses it: ``gcv`` (generalised cross-validation, needs no noise
-        level; with the Laplacian, ``marginal_likelihood`` stands in where the noise is seen not to be white, as in a JPEG),
+        level; with the Laplacian, 1 to 100 times that of ``marginal_likelihood`` stands in where the noise is seen not to be
+        white, as in a JPEG, or the psf not to fit),
         ``predictive_gcv`` (the textbook's), ``discrepancy`` (||g - h * f||^2 = N sigma^2, the constraint of Hunt [1]_; it
         over-smooths), ``upre``, ``marginal_likelihood``, ``whiteness``, ``l_curve``; see
         `restoretk.restoration.regularization.choose`.

@@ -22,6 +22,7 @@ from restoretk.noise_estimation.white import estimate_noise_sigma, quiet_sigma_o
 from restoretk.restoration._frame_noise import frame_noise_sigma
 from restoretk.restoration._periodogram import draw_bins
 from restoretk.restoration._polar_table import on_half_spectrum
+from restoretk.restoration._spectral_statistics import sum_over
 from restoretk.restoration._spectrum_cells import cell_at, factors_at, fit_cells
 
 _CELL_BINS_PER_SHELL = 12_000
@@ -334,7 +335,7 @@ class _Whittle:
         log_radius2 = np.log(radius2)
         log_signal = log_amplitude - 0.5 * exponent * log_radius2
         if self.anisotropic:
-            log_signal += turn @ self.waves
+            log_signal += sum_over(self.waves.T, turn)
         signal = self.gain * np.exp(log_signal)
         noise = np.exp(log_noise)
         expected = signal + noise
@@ -347,7 +348,7 @@ class _Whittle:
             -0.5 * np.sum(by_signal * log_radius2),
             -exponent * corner2 * np.sum(by_signal / radius2),
             noise * slope.sum(),
-            *(self.waves @ by_signal + 2 * _TOWARDS_ISOTROPIC * turn),
+            *(sum_over(self.waves, by_signal) + 2 * _TOWARDS_ISOTROPIC * turn),
         ]
         return value, np.array(gradient)
 

@@ -11,6 +11,7 @@ from restoretk._arrays import Array, as_real, check_finite
 from restoretk._grammar import OptionError
 from restoretk.convolution.fourier import forward_transform, inverse_transform
 from restoretk.noise_estimation import PoissonGaussianNoise, estimate_poisson_gaussian
+from restoretk.restoration.unknown_boundary import inner
 
 _ITERATIONS = 40
 _TOLERANCE = 1e-4
@@ -201,10 +202,10 @@ class _NormalEquations:
         whole = float(np.linalg.norm(right)) or 1.0
         while (left := float(np.linalg.norm(residual)) / whole) > _TOLERANCE and steps < _ITERATIONS:
             guided = self._filtered(residual, closed_form)
-            energy = float(np.vdot(residual, guided))
+            energy = inner(residual, guided)
             direction = guided + (energy / previous if previous else 0.0) * direction
             curved = self._apply(direction)
-            step = energy / float(np.vdot(direction, curved))
+            step = energy / inner(direction, curved)
             estimate += step * direction
             residual -= step * curved
             previous, steps = energy, steps + 1

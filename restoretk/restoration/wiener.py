@@ -62,9 +62,10 @@ def decide(
         if doubt:
             addend = strength * operator_power("laplacian", problem.psfs[0].shape, problem.torus)
             warnings = (
-                f"{doubt}; a smooth spectrum of the scene, as likely as possible, stands in for the fitted one",
+                f"{doubt}; a smooth spectrum of the scene, with care, stands in for the fitted one: a given noise_to_signal "
+                f"may do better",
             )
-            parameters = {"noise_to_signal": "auto", "chosen_by": "marginal_likelihood, smooth spectrum"}
+            parameters = {"noise_to_signal": "auto", "chosen_by": "marginal_likelihood, smooth spectrum, with care"}
         else:
             level = _fitted_level(problem)
             addend = problem.noise_to_signal(level)
@@ -112,7 +113,7 @@ def _doubt(problem: Problem) -> tuple[str, float]:
     other as they do in that case, the likeliest smooth spectrum, S_f proportional to 1 / |Laplacian|^2, is the safe one.
     """
     penalty = operator_power_at("laplacian", problem.psfs[0].shape, problem.bins.frequencies)
-    guarded, doubt = guarded_gcv(problem.statistics(penalty), problem.noise_sigma)
+    guarded, doubt = guarded_gcv(problem.statistics(penalty), problem.noise_sigma, problem.dark_power)
     return doubt, guarded.regularization
 
 

@@ -6,7 +6,7 @@ import json
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from restoretk._arrays import Array, as_real, check_finite
 from restoretk.upsampling.kernel_bank import BankStage, KernelBank
 
 _FORMAT = 1  # of the .npz files
+_LARGEST_BANK = 64 * 2**20  # bytes; the largest that is shipped has less than one of these 64
 
 
 def save_kernel(
@@ -71,12 +72,25 @@ def load_kernel(path: str | Path) -> Array | KernelBank:
     suffix = path.suffix.lower()
     if suffix not in (".npy", ".npz"):
         raise ValueError(f"path of a kernel must end in .npy, that of a bank of kernels in .npz, got {str(path)!r}")
+    if path.exists() and not path.is_file():  # opening a pipe would wait for whoever writes to it
+        raise ValueError(f"{path} is not a regular file")
     try:
         with path.open("rb") as file:
+            if suffix == ".npz":
+                _refuse_a_burst(file)
             stored = np.load(file, allow_pickle=False)
             return stored if suffix == ".npy" else _read_bank(stored)
     except (ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} holds no {'kernel' if suffix == '.npy' else 'bank of kernels'}: {error}") from error
+
+
+def _refuse_a_burst(file: BinaryIO) -> None:
+    """Ask what the archive says of itself, which bounds what is read of it, before anything is unpacked."""
+    with zipfile.ZipFile(file) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+    if unpacked > _LARGEST_BANK:
+        raise ValueError(f"it unpacks to {unpacked} bytes, and no bank has more than {_LARGEST_BANK}")
+    file.seek(0)
 
 
 def _bank_arrays(bank: KernelBank, provenance: Mapping[str, Any]) -> dict[str, Any]:

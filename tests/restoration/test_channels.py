@@ -113,3 +113,14 @@ def test_per_channel_splits_psfs_and_masks_and_says_what_does_not_fit(
         wiener(seen, psfs[..., :2], channel_axis=-1, per_channel=True, **options)
     with pytest.raises(ValueError, match="per_channel needs the channel_axis"):
         wiener(seen[..., 0], psfs[..., 0], per_channel=True, **options)
+
+
+def test_channels_that_differ_in_noise_are_pointed_to_a_strength_for_each(
+    colour: Array, lopsided_psf: Array, rng: np.random.Generator
+) -> None:
+    seen = _uneven(colour, lopsided_psf, rng)
+    options = {"boundary": "wrap", "noise_to_signal": 0.01, "channel_axis": -1}
+    assert any("per_channel=True" in text for text in restore(seen, lopsided_psf, **options).warnings)
+    assert not any("per_channel" in text for text in restore(seen, lopsided_psf, per_channel=True, **options).warnings)
+    alike = convolve(colour, lopsided_psf, boundary="wrap", channel_axis=-1) + 0.01 * rng.standard_normal(colour.shape)
+    assert not any("per_channel" in text for text in restore(alike, lopsided_psf, **options).warnings)

@@ -73,7 +73,9 @@ def test_a_blown_out_lamp_leaves_no_halo(lamp: Array, rng: np.random.Generator) 
     masked = wiener(seen, psf, boundary="unknown", mask="saturated")
     assert _error(masked[around], lamp[around]) < 0.9 * _error(believed[around], lamp[around])
     ring = np.s_[20:30, 185:236]  # sky above the lamp, out of reach of its blur
-    assert masked[ring].std() < 0.5 * believed[ring].std()
+    # At one strength for both: the automatic choice sees that the lamp does not fit, and is careful.
+    alike = [wiener(seen, psf, noise_to_signal=1e-3, mask=mask) for mask in ("saturated", None)]
+    assert alike[0][ring].std() < 0.6 * alike[1][ring].std()
     np.testing.assert_array_equal(masked[seen >= 1], 1)  # shown as observed
 
 
