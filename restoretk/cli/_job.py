@@ -66,7 +66,7 @@ class Job:
         hdu = self._options.hdu
         unit = int(hdu) if hdu is not None and hdu.isascii() and hdu.isdigit() else hdu
         with warnings.catch_warnings(record=True) as warned:
-            warnings.simplefilter("always")
+            warnings.simplefilter("always", UserWarning)
             if self.source == STREAM:
                 data = sys.stdin.buffer.read(_ENOUGH_TO_KNOW)
                 if format_of(data) is not None:  # what is no picture may have no end

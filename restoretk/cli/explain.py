@@ -82,6 +82,8 @@ def explain(
             for name, value in (("--patch", patch), ("--mask", mask), ("--input", shape), ("--kernel", kernel))
             if value is not None
         ]
+        usual = (("--stride", stride, "1"), ("--padding", padding, "0"))
+        given += [name for name, value, default in usual if value != default]
         if given or output is not None:
             raise click.UsageError(
                 f"--solve looks for kernels and sizes itself: leave out {(given or ['--output'])[0]}"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="IMAGES...")
 @click.option("--factor", type=click.IntRange(min=2), default=2, show_default=True, help="How many times larger.")
-@click.option("--size", type=click.IntRange(min=3), default=7, show_default=True, help="Pixels about each, odd.")
+@click.option("--size", type=click.IntRange(3, 15), default=7, show_default=True, help="Pixels about each, odd.")
 @click.option("--rank", type=click.IntRange(min=1), help="1: the best separable kernel. By default any kernel.")
 @click.option("--bank", is_flag=True, help="Fit a bank: a kernel for each kind of pixel (.npz).")
 @click.option("--blur", metavar="NAME:KEY=VALUE,...", help="The blur of the camera. By default bicubic decimation.")

@@ -62,6 +62,13 @@ def as_operands(
     pixels, taps = _as_numbers(image, "image"), _as_numbers(kernel, "kernel")
     shift = None if bias is None else _as_numbers(bias, "bias")
     (groups,) = per_axis(groups, 1, "groups", 1)
+    if spatial_ndim is None and taps.ndim == 3 <= pixels.ndim:
+        needed = taps.shape[0] if transposed else taps.shape[1] * groups
+        if groups != 1 or needed == pixels.shape[-2]:
+            raise ValueError(
+                f"kernel of shape {taps.shape} on an image of shape {pixels.shape} may be a layer of signals with channels "
+                f"or a volume: pass spatial_ndim=1 or spatial_ndim=3"
+            )
     ndim = _spatial_ndim(pixels, taps, spatial_ndim)
     channels = taps.ndim == ndim + 2
     if channels:

@@ -71,7 +71,7 @@ def conv(
     spatial_ndim : int or None
         The number of spatial axes. None: as many as a kernel of one or two axes has, or of three axes on an image of at
         least three; any other kernel has its two channel axes first. A batch of 1-D signals with channels, whose kernel
-        has three axes as a volume's has, needs ``spatial_ndim=1``.
+        has three axes as a volume's has, needs ``spatial_ndim=1``; where either may be meant, that or 3 is asked for.
 
     Returns
     -------

@@ -92,7 +92,9 @@ def test_deblur_writes_what_the_library_computes_and_says_what_it_chose(
     result = done("deblur", photo, "--psf", PSF, "--space", space, "-o", tmp_path / "out.png")
     seen, encode = _light(photo, space)
     expected = restore(seen, make_psf(PSF), channel_axis=2)
-    np.testing.assert_array_equal(iio.imread(tmp_path / "out.png"), _as_stored(encode(expected.image)))
+    away = np.abs(iio.imread(tmp_path / "out.png").astype(int) - _as_stored(encode(expected.image)))
+    assert away.max() <= 1  # a value half way between two levels may be rounded either way
+    assert np.mean(away > 0) < 1e-3
     assert result.stdout == ""
     assert result.stderr.startswith("restoretk: wiener: noise_to_signal=")
     assert f"noise_sigma={expected.noise_sigma:.4g}" in result.stderr.splitlines()[0]

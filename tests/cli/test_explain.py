@@ -141,3 +141,10 @@ def test_importing_the_command_does_not_import_numpy():
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
         == "False"
     )
+
+
+@pytest.mark.parametrize("option", ["--stride", "--padding"])
+def test_solve_refuses_what_it_looks_for_itself(option: str) -> None:
+    result = CliRunner().invoke(explain, ["--solve", "64:128", option, "4"])
+    assert result.exit_code == 2
+    assert f"leave out {option}" in result.stderr

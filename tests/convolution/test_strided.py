@@ -9,6 +9,7 @@ import scipy.signal
 from restoretk._arrays import Array
 from restoretk.convolution.operands import per_axis, per_side
 from restoretk.convolution.strided import conv, conv_core, conv_transpose_core
+from restoretk.upsampling.transposed import conv_transpose
 
 D = [[3, 3, 2, 1], [0, 0, 1, 3], [3, 1, 2, 2], [2, 0, 0, 2]]
 K = [[0, 1, 2], [2, 2, 0], [0, 1, 2]]
@@ -243,9 +244,14 @@ def test_per_axis_takes_numpy_integers_and_arrays():
     assert per_axis(np.array([2, 3]), 2, "stride", 1) == (2, 3)
 
 
-def test_three_axes_mean_a_volume_unless_told_otherwise(rng):
+def test_three_axes_mean_a_volume_unless_they_may_be_signals_with_channels(rng):
     image, kernel = rng.standard_normal((4, 5, 6)), rng.standard_normal((2, 5, 3))
-    assert conv(image, kernel).shape == (3, 1, 4)
+    assert conv(image, kernel, spatial_ndim=3).shape == (3, 1, 4)
+    assert conv(image, kernel[:, :4]).shape == (3, 2, 4)
+    with pytest.raises(ValueError, match="pass spatial_ndim=1 or spatial_ndim=3"):
+        conv(image, kernel)
+    with pytest.raises(ValueError, match="pass spatial_ndim=1 or spatial_ndim=3"):
+        conv_transpose(rng.standard_normal((2, 2, 5)), rng.standard_normal((2, 3, 4)))
     assert conv(image, kernel, spatial_ndim=1).shape == (4, 2, 4)
     assert conv(image[0], kernel).shape == (2, 4)
     for batch, out in itertools.product(range(4), range(2)):
