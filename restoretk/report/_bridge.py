@@ -116,8 +116,8 @@ def _verdict(bridge: Bridge) -> str:
         return f"{said} On this picture it stays so at every level of noise shown."
     start, last = flipped[0], flipped[-1]
     return (
-        f"{said} From {start.noise:g} grey levels of noise on it is {_SHORT[start.winner.name]}, at {last.noise:g} by "
-        f"{_lead(last):.2f} dB: the noise flips the winner."
+        f"{said} With {start.noise:g} grey levels of noise or more {_SHORT[start.winner.name]} is nearer, "
+        f"with {last.noise:g} by {_lead(last):.2f} dB: the noise flips the winner."
     )
 
 

@@ -50,7 +50,9 @@ def test_the_table_has_every_number_with_the_winners_marked(comparison: Comparis
 
 def test_the_sentence_about_the_winner_follows_the_numbers(comparison: Comparison) -> None:
     text = section(comparison)
-    assert re.search(r"Without noise H⁺g is nearer .* From \d grey levels of noise on it is s²Hᵀg, at 10 by", text)
+    assert re.search(
+        r"Without noise H⁺g is nearer .* With \d grey levels of noise or more s²Hᵀg is nearer, with 10 by", text
+    )
     assert "the noise flips the winner" in text
     assert comparison.bridge is not None
     quiet = replace(comparison.bridge, readings=comparison.bridge.readings[:2])
