@@ -178,7 +178,7 @@ def _repair(layer: Layer, found: KernelInspection | LayerInspection, output: Pat
     kernels = moved.reshape(-1, *old.shape[old.ndim - ndim :])
     changed = int(kernels.any(axis=tuple(range(1, ndim + 1))).sum())
     many = f"{changed} of {len(kernels)} kernels changed, " if old.ndim > ndim else ""
-    say(f"{output}: {many}taps by up to {100 * float(moved.max() / np.abs(old).max()):.3g} % of the largest")
+    say(f"{output}: {many}taps moved by up to {100 * float(moved.max() / np.abs(old).max()):.3g} % of the largest")
     return replace(layer, weights=new)
 
 
@@ -201,6 +201,10 @@ def _list(layers: list[Layer], as_json: bool) -> None:
         print_json({"layers": [{"name": one.name, "shape": one.weights.shape, "stride": one.stride} for one in layers]})
     else:
         click.echo("\n".join(one.summary for one in layers))
+        if any(one.stride is None for one in layers):
+            say(
+                "the file does not say which of these are transposed: a plain convolution has its output channels first"
+            )
 
 
 def _rows(text: str) -> list[list[float]] | list[float]:

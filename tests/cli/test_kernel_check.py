@@ -104,7 +104,7 @@ def test_padding_moves_the_picture():
 def test_a_repaired_kernel_passes_the_check(tmp_path):
     result = run("1 2 3 4", "--stride", 2, "--repair", tmp_path / "k.npy")
     assert result.exit_code == 0
-    assert "taps by up to" in result.stderr
+    assert "taps moved by up to" in result.stderr
     assert "ripple 40 % before" in result.stderr
     np.testing.assert_array_equal(np.load(tmp_path / "k.npy"), repair_kernel([1.0, 2, 3, 4], 2))
     assert run(tmp_path / "k.npy", "--stride", 2).exit_code == 0
