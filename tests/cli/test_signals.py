@@ -100,7 +100,9 @@ def test_a_signal_at_any_moment_of_a_single_run_is_one_line_at_most(folder: Path
         process.send_signal(number)
         _, stderr = process.communicate(timeout=20)
         seen.add(process.returncode)
-        assert process.returncode in (0, 128 + number)
+        # Python takes handlers away while it shuts down: then the signal ends it, its work being done.
+        at_the_end = process.returncode == -number and (folder / "out.png").exists()
+        assert at_the_end or process.returncode in (0, 128 + number)
         assert stderr in (b"", b"restoretk: error: " + WORDS[number] + b"\n")
         assert not list(folder.glob(".restoretk-*"))
         if (folder / "out.png").exists():
