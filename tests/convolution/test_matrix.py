@@ -49,12 +49,12 @@ def test_the_matrix_is_conv_and_its_transpose_conv_transpose(rng, ndim):
     for _ in range(30):
         image, kernel, options = random_case(rng, ndim)
         C = convolution_matrix(kernel, image.shape, **options)
-        convolved = conv(image, kernel, **options)
+        convolved = conv(image, kernel, spatial_ndim=ndim, **options)
         np.testing.assert_allclose((image.ravel() @ C).reshape(convolved.shape), convolved, rtol=0, atol=1e-12)
 
         e = rng.standard_normal(convolved.shape)
         more = output_padding(image, kernel, **options)
-        transposed = conv_transpose(e, kernel, output_padding=more, **options)
+        transposed = conv_transpose(e, kernel, output_padding=more, spatial_ndim=ndim, **options)
         np.testing.assert_allclose((e.ravel() @ C.T).reshape(image.shape), transposed, rtol=0, atol=1e-12)
         assert abs(np.vdot(convolved, e) - np.vdot(image, transposed)) < 1e-12 * (1 + np.linalg.norm(e) * image.size)
 
