@@ -18,7 +18,8 @@ from restoretk.noise import make_photograph_noise
 from restoretk.panel import Panel
 from restoretk.psf import check_psf
 from restoretk.restoration import METHODS, Restoration, restore
-from restoretk.restoration._frequency_domain import LinearFilter, Problem
+from restoretk.restoration._frequency_domain import LinearFilter
+from restoretk.restoration._problem import Problem
 from restoretk.restoration._torus import open_problem
 from restoretk.tone_curve import AS_GIVEN, WorkingSpace
 from restoretk.upsampling import downsample, upsample

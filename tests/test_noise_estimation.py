@@ -13,7 +13,7 @@ from restoretk.noise_estimation import (
     estimate_poisson_gaussian,
     measure_noise,
 )
-from restoretk.noise_estimation.white import quiet_sigma_on_torus
+from restoretk.noise_estimation.quiet_blocks import quiet_sigma_on_torus
 
 
 def valid_frame(scene: Array, psf: Array) -> Array:

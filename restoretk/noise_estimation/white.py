@@ -22,6 +22,7 @@ import scipy.special
 from restoretk._arrays import Array, in_unit, looks_like_colour, plain_number, to_planes, unit_of
 from restoretk.convolution.fourier import psf_to_otf
 from restoretk.noise_estimation.hidden_pixels import read_hidden, without_noise
+from restoretk.noise_estimation.quiet_blocks import quiet_blocks
 from restoretk.psf import psfs_for
 
 _TILES = 12  # tiles per axis of the cosine spectrum
@@ -29,11 +30,6 @@ _LEAST_IN_TILE = 64  # coefficients, below which the median of a tile scatters t
 _MAD_ERROR = 1.17  # relative standard error of a Gaussian sigma from the MAD of n samples is 1.17 / sqrt(n)
 _WHOLE_FLOOR = 0.4  # share of the tiles at the floor from which the quiet blocks can only add scatter
 _DARK_OTF = 1e-3  # |H|^2 below which a photograph leaves less than the faintest noise
-_BLOCK_SIDE = {1: 16, 2: 8, 3: 4}  # a block holds 16 or 64 samples
-_HIGH_ORDER = {1: 10, 2: 9, 3: 6}  # sum of the indices from which a coefficient of the block is a high frequency
-_QUIET_SHARE, _QUIET_LEAST = 0.01, 30  # the quietest 1 % of the blocks (Ponomarenko 2007), and no fewer than 30
-_MOST_BLOCKS = 40_000
-_MOST_TORUS_BLOCKS = 1 << 16
 _WINDOW = {1: 1 << 18, 2: 640, 3: 96}  # a longer axis is looked at through two windows of this length
 
 
@@ -207,7 +203,7 @@ def _measure_plane(plane: Array, step: float, psf: Array | None, hidden: Array |
         diluted = [np.sqrt(max(1 - hole.mean(), 1e-6)) for hole in holes]
         floors = [(level / part, share) for (level, share), part in zip(floors, diluted, strict=True)]
     floor, share = sorted(floors)[(len(floors) - 1) // 2]
-    quiet, dead = _quiet_blocks(windows, holes, quantised=step > 0)
+    quiet, dead = quiet_blocks(windows, holes, quantised=step > 0)
     floor /= np.sqrt(1 - dead)  # clipped regions carry no noise and dilute the floor of the frame
     usable = np.isfinite(quiet) and quiet > 0
     sigma = floor if share >= _WHOLE_FLOOR or not usable else min(floor, quiet)
@@ -300,63 +296,3 @@ def _grow_floor(levels: Array, error: float, dark: Array | None, reach: float = 
         if abs(level - previous) <= 1e-6 * level:
             break
     return float(level), count / ordered.size
-
-
-def _quiet_blocks(windows: Sequence[Array], holes: Sequence[Array] | None, *, quantised: bool) -> tuple[float, float]:
-    """The noise of the quietest blocks (NaN if there are none), and the dead share of the frame: clipped or constant."""
-    ndim = windows[0].ndim
-    if ndim not in _BLOCK_SIDE or min(min(window.shape) for window in windows) < _BLOCK_SIDE[ndim]:
-        return float("nan"), 0.0
-    ends = min(window.min() for window in windows), max(window.max() for window in windows)
-    blocks = np.concatenate([_blocks(window, _MOST_BLOCKS // len(windows)) for window in windows])
-    axes = tuple(range(1, ndim + 1))
-    if holes is not None:
-        whole = ~np.concatenate([_blocks(hole, _MOST_BLOCKS // len(windows)) for hole in holes]).any(axis=axes)
-        blocks = blocks[whole]
-        if len(blocks) < _QUIET_LEAST:
-            return float("nan"), 0.0
-    bottom, top = blocks.min(axis=axes), blocks.max(axis=axes)
-    constant = bottom == top
-    # Low noise on 8 bits leaves blocks of one grey level by itself: those are dead only where they are clipped.
-    clipped = (bottom == ends[0]) | (top == ends[1])
-    dead = float(np.mean(constant & clipped if quantised else constant))
-    usable = ~constant & ~clipped
-    if usable.sum() < _QUIET_LEAST:
-        usable = ~constant
-    return _sigma_of_quietest(blocks[usable]), min(dead, 0.9)
-
-
-def _sigma_of_quietest(blocks: Array) -> float:
-    """The noise of those blocks that have the least at low frequencies, NaN if there are fewer than 30 to choose from."""
-    if len(blocks) < _QUIET_LEAST:
-        return float("nan")
-    ndim = blocks.ndim - 1
-    energy = scipy.fft.dctn(blocks, axes=range(1, ndim + 1), norm="ortho").astype(np.float64) ** 2
-    order = sum(np.indices(energy.shape[1:]))
-    high = order >= _HIGH_ORDER[ndim]
-    low_energy = energy[:, ~high & (order > 0)].sum(axis=1)
-    count = max(int(_QUIET_SHARE * len(blocks)), _QUIET_LEAST)
-    quietest = np.argpartition(low_energy, count - 1)[:count]
-    mean_square = energy[quietest][:, high].mean(axis=0)
-    # The median of chi-square of k degrees over k is (1 - 2/(9k))**3 (Wilson and Hilferty 1931).
-    return float(np.sqrt(np.median(mean_square) / (1 - 2 / (9 * count)) ** 3))
-
-
-def quiet_sigma_on_torus(plane: Array) -> float:
-    """The noise in the quietest blocks of a periodic plane; the same for every circular shift of it.
-
-    All blocks are looked at, those across the seam too (of planes of more than 65536 samples: a lattice of them, and then
-    it is the same up to its scatter). NaN for planes smaller than a block.
-    """
-    side = _BLOCK_SIDE.get(plane.ndim, 0)
-    if side == 0 or min(plane.shape) < side:
-        return float("nan")
-    return _sigma_of_quietest(_blocks(np.pad(plane, (0, side - 1), mode="wrap"), 2 * _MOST_TORUS_BLOCKS, finest=side))
-
-
-def _blocks(plane: Array, most: int, finest: int = 4) -> Array:
-    """Overlapping blocks of the plane, at most about ``most``, as (blocks, side, ..., side)."""
-    side = _BLOCK_SIDE[plane.ndim]
-    step = max(side // finest, int(np.ceil((plane.size / most) ** (1 / plane.ndim))))
-    views = np.lib.stride_tricks.sliding_window_view(plane, (side,) * plane.ndim)
-    return views[(slice(None, None, step),) * plane.ndim].reshape((-1, *(side,) * plane.ndim))

@@ -12,7 +12,7 @@ from restoretk.convolution.boundary import BOUNDARIES, check_boundary, crop, ext
 from restoretk.convolution.fourier import fast_shape, frequency_grid, psf_to_otf
 from restoretk.convolution.taper import taper_planes
 from restoretk.psf.channels import psfs_for
-from restoretk.restoration._frequency_domain import ON_THE_FRAME, Problem
+from restoretk.restoration._problem import ON_THE_FRAME, Problem
 from restoretk.restoration.missing import Observation, first_fill, read_observation
 from restoretk.restoration.signal_spectrum import fit_signal_spectrum
 from restoretk.restoration.unknown_boundary import extend_unknown

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from restoretk._arrays import Array, plain_number
 from restoretk._grammar import OptionError
 from restoretk.restoration import regularization as rules
-from restoretk.restoration._frequency_domain import ON_THE_FRAME, LinearFilter, Problem
+from restoretk.restoration._frequency_domain import LinearFilter
+from restoretk.restoration._problem import ON_THE_FRAME, Problem
 from restoretk.restoration._torus import open_problem
 from restoretk.restoration.operators import operator_power
 from restoretk.restoration.per_channel import ChannelFilters, decide_per_channel

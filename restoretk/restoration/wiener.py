@@ -10,7 +10,8 @@ import numpy.typing as npt
 from restoretk._arrays import Array, as_finite
 from restoretk._grammar import OptionError
 from restoretk.convolution.fourier import psf_to_otf
-from restoretk.restoration._frequency_domain import LinearFilter, Problem
+from restoretk.restoration._frequency_domain import LinearFilter
+from restoretk.restoration._problem import Problem
 from restoretk.restoration._torus import open_problem
 from restoretk.restoration.operators import operator_power, operator_power_at
 from restoretk.restoration.per_channel import ChannelFilters, decide_per_channel

@@ -12,7 +12,8 @@ from restoretk.convolution.blur import convolve
 from restoretk.convolution.fourier import forward_transform, inverse_transform, psf_to_otf
 from restoretk.convolution.periodogram import periodogram
 from restoretk.restoration._periodogram import draw_bins
-from restoretk.restoration.signal_spectrum import SignalSpectrum, _Whittle, fit_periodogram, fit_signal_spectrum
+from restoretk.restoration._whittle import Whittle
+from restoretk.restoration.signal_spectrum import SignalSpectrum, fit_periodogram, fit_signal_spectrum
 
 TRUTH = SignalSpectrum(amplitude=2e-5, exponent=2.6, corner=0.02, anisotropy=(0.0, 0.0, 0.0, 0.0), noise_sigma=0.02)
 
@@ -110,7 +111,7 @@ def test_a_torus_may_be_cut_open_anywhere(scene: Array, lopsided_psf: Array) -> 
 def test_the_gradient_is_that_of_the_likelihood(rng: np.random.Generator) -> None:
     frequencies = [rng.uniform(-0.5, 0.5, 50), rng.uniform(0, 0.5, 50)]
     weights = np.full(50, 0.02)
-    likelihood = _Whittle(rng.exponential(1, 50), rng.random(50), weights, frequencies, True)
+    likelihood = Whittle(rng.exponential(1, 50), rng.random(50), weights, frequencies, True)
     point = np.array([-3.0, 2.2, -3.0, -2.0, 0.3, -0.2, 0.1, 0.4])
     _, gradient = likelihood(point)
     for index in range(8):

@@ -1,0 +1,199 @@
+"""An observation on its torus: the spectra, and the parameters of noise and scene that are read off them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from restoretk._arrays import Array
+from restoretk.convolution.boundary import crop
+from restoretk.convolution.fourier import forward_transform, half_spectrum_weights, inverse_transform
+from restoretk.restoration._dark_bands import power_in_dark_bands
+from restoretk.restoration._spectral_statistics import SpectralStatistics, gather_statistics
+from restoretk.restoration._spectrum_bins import SpectrumBins, spectrum_bins
+from restoretk.restoration.signal_spectrum import (
+    SignalSpectrum,
+    SpectrumPower,
+    fit_periodogram,
+    fit_signal_spectrum,
+    noise_ceiling,
+)
+from restoretk.restoration.weighted import PixelWeights
+
+ON_THE_FRAME = ("wrap", "taper")  # boundaries for which the torus is the frame itself
+
+
+@dataclass(frozen=True)
+class Problem:
+    """An observation on a torus, ready to be filtered.
+
+    P planes share one PSF (K = 1) or have one each (K = P).
+
+    Attributes
+    ----------
+    planes : ndarray of shape (P, *torus)
+        The frame first, then the ring that closes the torus (no ring for ``wrap`` and ``taper``).
+    psfs : tuple of K ndarray
+    otf : ndarray of complex, shape (K, *half spectrum of torus)
+    torus, frame : tuple of int
+    boundary : str
+    observed : ndarray of shape (P, *frame)
+        The frames, missing pixels filled in.
+    finish : callable
+        Puts restored frames (P, *frame) back in the caller's layout and dtype.
+    extension_steps : int
+        FFT pairs that unknown pixels took.
+    pixel_weights : PixelWeights or None
+        What the noise of each pixel counts; None for white noise.
+    masked : bool
+        Whether a mask was given.
+    channels : bool
+        Whether the planes are the channels of one picture.
+    unit : int
+        The planes and all levels read off them are in units of 2^unit: 0 but for numbers of extreme size.
+    """
+
+    planes: Array
+    psfs: tuple[Array, ...]
+    otf: Array
+    torus: tuple[int, ...]
+    frame: tuple[int, ...]
+    boundary: str
+    observed: Array
+    finish: Callable[[Array], Array]
+    extension_steps: int
+    pixel_weights: PixelWeights | None = None
+    masked: bool = False
+    channels: bool = False
+    unit: int = 0
+
+    @cached_property
+    def spectrum(self) -> Array:
+        """The real FFT of the planes, shape (P, *half)."""
+        return forward_transform(self.planes, len(self.torus))
+
+    @cached_property
+    def otf_power(self) -> Array:
+        """|H|^2, shape (K, *half)."""
+        return self.otf.real**2 + self.otf.imag**2
+
+    @cached_property
+    def weights(self) -> Array:
+        """How often each bin of the half spectrum counts in the full spectrum (broadcasts)."""
+        return half_spectrum_weights(self.torus)
+
+    @property
+    def planes_per_otf(self) -> int:
+        """How many planes share each OTF."""
+        return len(self.planes) // len(self.otf)
+
+    def plane_power(self, index: int) -> Array:
+        """|G|^2 / N of one plane, shape (*half): its sum with `weights` is the sum of squares of the plane."""
+        return self._power_of(self.spectrum[index])
+
+    def _power_of(self, spectrum: Array) -> Array:
+        power: Array = (spectrum.real**2 + spectrum.imag**2) / self.planes.dtype.type(np.prod(self.torus))
+        return power
+
+    @cached_property
+    def bins(self) -> SpectrumBins:
+        """The bins from which parameters are chosen."""
+        return spectrum_bins(self.torus)
+
+    @cached_property
+    def fits(self) -> tuple[SignalSpectrum, ...]:
+        """For each of the K OTFs the power-law spectrum of the scene and the noise level, fitted to the observed frames."""
+        found = []
+        for index, psf in enumerate(self.psfs):
+            which = slice(None) if len(self.psfs) == 1 else slice(index, index + 1)
+            if self.boundary in ON_THE_FRAME:
+                ceiling = noise_ceiling(self.planes[which], psf, self.otf_power[index], periodic=True)
+                power = SpectrumPower(self.spectrum[which], float(np.prod(self.torus)))
+                found.append(fit_periodogram(power, self.otf_power[index], self.torus, noise_ceiling=ceiling))
+            else:
+                found.append(fit_signal_spectrum(self.observed[which], psf))
+        return tuple(found)
+
+    @cached_property
+    def _powers_at_bins(self) -> tuple[Array, Array]:
+        """|H|^2 of each OTF and |G|^2 / N of each plane at the `bins`."""
+        return self.bins.of(self.otf_power), self._power_of(self.bins.of(self.spectrum))
+
+    def statistics(
+        self, penalty: Array, *, fourth_moment: bool = False, signal: Array | None = None
+    ) -> SpectralStatistics:
+        """What the rules of `restoration.regularization` need.
+
+        Parameters
+        ----------
+        penalty : ndarray
+            |P|^2 at the `bins`.
+        fourth_moment : bool
+            Whether the rule ``whiteness`` will be asked for.
+        signal : ndarray or None
+            The spectrum of the scene at the `bins`, for the rule ``model_risk``.
+        """
+        pixels = float(np.prod(self.frame if self.boundary == "unknown" else self.torus)) * len(self.planes)
+        otf_power, power = self._powers_at_bins
+        # One OTF gathers all planes; several have a plane each.
+        powers = [power] if len(self.otf) > 1 else list(power[:, None])
+        return gather_statistics(
+            otf_power,
+            penalty,
+            powers,
+            self.bins.counts,
+            pixels,
+            fourth_moment=fourth_moment,
+            signal=signal,
+        )
+
+    def dark_power(self) -> float:
+        """What the planes hold at frequencies that their blur has taken out; see `power_in_dark_bands`."""
+        otf_power, power = self._powers_at_bins
+        shared = power.mean(axis=0, keepdims=True) if len(self.otf) == 1 else power
+        found = [power_in_dark_bands(self.bins.frequencies, *each) for each in zip(otf_power, shared, strict=True)]
+        return float(np.mean(found))
+
+    @property
+    def noise_sigma(self) -> float:
+        """The fitted noise level, root mean square over the K fits."""
+        return float(np.sqrt(np.mean([fit.noise_sigma**2 for fit in self.fits])))
+
+    def noise_variance(self) -> Array:
+        """The fitted noise variances, shape (K, 1, ...), in the precision of the OTF."""
+        variances = np.array([fit.noise_sigma**2 for fit in self.fits], self.otf_power.dtype)
+        return variances.reshape((-1,) + (1,) * len(self.torus))
+
+    def signal_power(self) -> Array:
+        """The fitted spectra of the scene, shape (K, *half)."""
+        return np.stack([fit.power(self.torus) for fit in self.fits])
+
+    def signal_at_bins(self) -> Array:
+        """The fitted spectra of the scene at the `bins`, shape (K, ...)."""
+        return np.stack([fit.power_at(self.bins.frequencies) for fit in self.fits])
+
+    def noise_to_signal(self, level: float = 1.0) -> Array:
+        """The fitted ratios of noise to signal times ``level``, shape (K, *half), in the precision of the OTF."""
+        ratios = [fit.noise_to_signal(self.torus, level).astype(self.otf_power.dtype, copy=False) for fit in self.fits]
+        stacked = np.stack(ratios)
+        stacked.reshape(len(stacked), -1)[:, 0] = 0  # the mean of a picture is no part of its texture: it is kept
+        return stacked
+
+    def quotient(self, addend: Array | float) -> Array:
+        """conj(H) / (|H|^2 + addend), 0 where the denominator is 0, in the precision of the OTF."""
+        dtype = self.otf_power.dtype
+        denominator = self.otf_power + np.asarray(np.minimum(addend, np.finfo(dtype).max), dtype)
+        if not denominator.min() > 0:
+            denominator[denominator <= 0] = np.inf
+        transfer = np.conj(self.otf)
+        transfer /= denominator
+        return transfer
+
+    def filtered(self, transfer: Array) -> Array:
+        """The image restored by a transfer function of shape (K, *half), in the caller's layout and dtype."""
+        product = self.spectrum * transfer.astype(self.spectrum.dtype, copy=False)
+        restored = inverse_transform(product, self.torus)
+        return self.finish(crop(restored, [0] * len(self.frame), self.frame))
