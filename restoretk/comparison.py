@@ -21,6 +21,7 @@ from restoretk.restoration import METHODS, Restoration, restore
 from restoretk.restoration._frequency_domain import LinearFilter
 from restoretk.restoration._problem import Problem
 from restoretk.restoration._torus import open_problem
+from restoretk.restoration._transfer import GivenTransfer
 from restoretk.tone_curve import AS_GIVEN, WorkingSpace
 from restoretk.upsampling import downsample, upsample
 from restoretk.upsampling.kernels import kernels_for
@@ -279,7 +280,7 @@ def _two_meanings(
 
 def _landweber_panel(problem: Problem, name: str, transfer: Array, steps: float | str, ruler: _Ruler) -> Panel:
     restoration = LinearFilter(
-        "landweber", problem, transfer, {"iterations": steps, "tau": _LANDWEBER_TAU}
+        "landweber", problem, GivenTransfer(transfer), {"iterations": steps, "tau": _LANDWEBER_TAU}
     ).restoration()
     return ruler.restored(name, restoration)
 

@@ -4,53 +4,76 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 
 from restoretk._arrays import Array, plain_number
 from restoretk.convolution.boundary import crop
 from restoretk.convolution.fourier import inverse_transform
+from restoretk.convolution.sweeps import filter_plane, filter_spectrum
 from restoretk.restoration._cautions import cautions, shot_noise_caution
 from restoretk.restoration._problem import Problem
+from restoretk.restoration._transfer import Transfer, whole_addend
 from restoretk.restoration.record import Criterion, Restoration
 from restoretk.restoration.weighted import WeightedSolution, solve_weighted
 
 
 @dataclass(frozen=True)
 class LinearFilter:
-    """What a linear method decided for one problem: the transfer function, shape (K, *half), and why.
+    """What a linear method decided for one problem: the transfer function and why.
 
-    ``addend`` is q in conj(H) / (|H|^2 + q), by which a weighted problem is solved. ``not_white`` says that the noise was
-    found not to be.
+    ``not_white`` says that the noise was found not to be.
     """
 
     method: str
     problem: Problem
-    transfer: Array
+    filter: Transfer
     parameters: Mapping[str, float | str]
     noise_sigma: float | None = None
     criteria: Mapping[str, Criterion] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
-    addend: Array | None = None
     not_white: bool = False
+
+    @property
+    def transfer(self) -> Array:
+        """The transfer function, shape (K, *half)."""
+        return self.filter.whole
 
     def image(self) -> Array:
         """The restored image."""
         problem, solved = self.problem, self._solved
-        if solved is None:
-            return problem.filtered(self.transfer)
-        return problem.finish(crop(solved.planes, [0] * len(problem.frame), problem.frame))
+        if solved is not None:
+            restored = solved.planes
+        elif problem.in_sweeps:
+            restored = self._in_sweeps()
+        else:
+            product = problem.spectrum * self.transfer.astype(problem.spectrum.dtype, copy=False)
+            restored = inverse_transform(product, problem.torus)
+        return problem.finish(crop(restored, [0] * len(problem.frame), problem.frame))
+
+    def _in_sweeps(self) -> Array:
+        """The planes filtered one after the other, block by block."""
+        problem = self.problem
+        restored = np.empty_like(problem.planes)
+        for index, plane in enumerate(problem.planes):
+            apply = partial(self.filter.multiply, index=index // problem.planes_per_otf)
+            if problem.is_transformed:
+                filter_spectrum(problem.spectrum[index], apply, out=restored[index])
+            else:
+                filter_plane(plane, apply, out=restored[index])
+        return restored
 
     @cached_property
     def _solved(self) -> WeightedSolution | None:
         """The solution of the weighted problem, None where there are no weights."""
         problem = self.problem
-        if problem.pixel_weights is None or self.addend is None:
+        if problem.pixel_weights is None or self.filter.addend is None:
             return None
+        addend = whole_addend(self.filter.addend, problem.otf)
         spectrum = problem.spectrum * self.transfer.astype(problem.spectrum.dtype, copy=False)
         start = inverse_transform(spectrum, problem.torus)
-        return solve_weighted(problem.planes, problem.otf, self.addend, problem.pixel_weights.values, start)
+        return solve_weighted(problem.planes, problem.otf, addend, problem.pixel_weights.values, start)
 
     def _parameters(self) -> dict[str, float | str]:
         """The parameters, levels in plain numbers."""

@@ -7,23 +7,43 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from restoretk._arrays import Array
-from restoretk.convolution.boundary import crop
-from restoretk.convolution.fourier import forward_transform, half_spectrum_weights, inverse_transform
+from restoretk.convolution.fourier import forward_transform, half_spectrum_weights, psf_to_otf
+from restoretk.convolution.otf_columns import OtfColumns
 from restoretk.restoration._dark_bands import power_in_dark_bands
 from restoretk.restoration._spectral_statistics import SpectralStatistics, gather_statistics
 from restoretk.restoration._spectrum_bins import SpectrumBins, spectrum_bins
 from restoretk.restoration.signal_spectrum import (
     SignalSpectrum,
     SpectrumPower,
+    dark_share,
     fit_periodogram,
     fit_signal_spectrum,
     noise_ceiling,
 )
 from restoretk.restoration.weighted import PixelWeights
 
+LARGE = 1 << 17  # pixels: smaller planes stay in cache as they are
 ON_THE_FRAME = ("wrap", "taper")  # boundaries for which the torus is the frame itself
+
+
+def otfs(psfs: tuple[Array, ...], torus: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+    """The OTFs of K PSFs on a torus, shape (K, *half)."""
+    return np.stack([psf_to_otf(psf.astype(dtype), torus) for psf in psfs])
+
+
+@dataclass(frozen=True)
+class OtfPower:
+    """|H|^2 at the bins that are asked for."""
+
+    otf: OtfColumns
+
+    def __getitem__(self, indices: tuple[Array, ...]) -> Array:
+        values = self.otf.at((indices[0], indices[1]))
+        power: Array = values.real**2 + values.imag**2
+        return power
 
 
 @dataclass(frozen=True)
@@ -37,7 +57,6 @@ class Problem:
     planes : ndarray of shape (P, *torus)
         The frame first, then the ring that closes the torus (no ring for ``wrap`` and ``taper``).
     psfs : tuple of K ndarray
-    otf : ndarray of complex, shape (K, *half spectrum of torus)
     torus, frame : tuple of int
     boundary : str
     observed : ndarray of shape (P, *frame)
@@ -58,7 +77,6 @@ class Problem:
 
     planes: Array
     psfs: tuple[Array, ...]
-    otf: Array
     torus: tuple[int, ...]
     frame: tuple[int, ...]
     boundary: str
@@ -76,6 +94,16 @@ class Problem:
         return forward_transform(self.planes, len(self.torus))
 
     @cached_property
+    def otf(self) -> Array:
+        """The OTFs in the precision of the planes, shape (K, *half)."""
+        return otfs(self.psfs, self.torus, self.planes.dtype)
+
+    @cached_property
+    def otf_columns(self) -> tuple[OtfColumns, ...]:
+        """The K OTFs of two-dimensional planes for those who need but a part of them."""
+        return tuple(OtfColumns(psf, self.torus, self.planes.dtype) for psf in self.psfs)
+
+    @cached_property
     def otf_power(self) -> Array:
         """|H|^2, shape (K, *half)."""
         return self.otf.real**2 + self.otf.imag**2
@@ -88,7 +116,7 @@ class Problem:
     @property
     def planes_per_otf(self) -> int:
         """How many planes share each OTF."""
-        return len(self.planes) // len(self.otf)
+        return len(self.planes) // len(self.psfs)
 
     def plane_power(self, index: int) -> Array:
         """|G|^2 / N of one plane, shape (*half): its sum with `weights` is the sum of squares of the plane."""
@@ -110,9 +138,11 @@ class Problem:
         for index, psf in enumerate(self.psfs):
             which = slice(None) if len(self.psfs) == 1 else slice(index, index + 1)
             if self.boundary in ON_THE_FRAME:
-                ceiling = noise_ceiling(self.planes[which], psf, self.otf_power[index], periodic=True)
+                counts = np.broadcast_to(self.bins.counts, self._powers_at_bins[0][index].shape)
+                ceiling = noise_ceiling(self.planes[which], psf, dark_share(self._powers_at_bins[0][index], counts))
                 power = SpectrumPower(self.spectrum[which], float(np.prod(self.torus)))
-                found.append(fit_periodogram(power, self.otf_power[index], self.torus, noise_ceiling=ceiling))
+                otf_power = OtfPower(self.otf_columns[index]) if self.in_sweeps else self.otf_power[index]
+                found.append(fit_periodogram(power, otf_power, self.torus, noise_ceiling=ceiling))
             else:
                 found.append(fit_signal_spectrum(self.observed[which], psf))
         return tuple(found)
@@ -120,7 +150,12 @@ class Problem:
     @cached_property
     def _powers_at_bins(self) -> tuple[Array, Array]:
         """|H|^2 of each OTF and |G|^2 / N of each plane at the `bins`."""
-        return self.bins.of(self.otf_power), self._power_of(self.bins.of(self.spectrum))
+        indices = self.bins.indices
+        if indices is not None and len(indices) == 2:
+            otf_power = np.stack([OtfPower(each)[indices] for each in self.otf_columns])
+        else:
+            otf_power = self.bins.of(self.otf_power)
+        return otf_power, self._power_of(self.bins.of(self.spectrum))
 
     def statistics(
         self, penalty: Array, *, fourth_moment: bool = False, signal: Array | None = None
@@ -139,7 +174,7 @@ class Problem:
         pixels = float(np.prod(self.frame if self.boundary == "unknown" else self.torus)) * len(self.planes)
         otf_power, power = self._powers_at_bins
         # One OTF gathers all planes; several have a plane each.
-        powers = [power] if len(self.otf) > 1 else list(power[:, None])
+        powers = [power] if len(self.psfs) > 1 else list(power[:, None])
         return gather_statistics(
             otf_power,
             penalty,
@@ -153,7 +188,7 @@ class Problem:
     def dark_power(self) -> float:
         """What the planes hold at frequencies that their blur has taken out; see `power_in_dark_bands`."""
         otf_power, power = self._powers_at_bins
-        shared = power.mean(axis=0, keepdims=True) if len(self.otf) == 1 else power
+        shared = power.mean(axis=0, keepdims=True) if len(self.psfs) == 1 else power
         found = [power_in_dark_bands(self.bins.frequencies, *each) for each in zip(otf_power, shared, strict=True)]
         return float(np.mean(found))
 
@@ -163,8 +198,8 @@ class Problem:
         return float(np.sqrt(np.mean([fit.noise_sigma**2 for fit in self.fits])))
 
     def noise_variance(self) -> Array:
-        """The fitted noise variances, shape (K, 1, ...), in the precision of the OTF."""
-        variances = np.array([fit.noise_sigma**2 for fit in self.fits], self.otf_power.dtype)
+        """The fitted noise variances, shape (K, 1, ...), in the precision of the planes."""
+        variances = np.array([fit.noise_sigma**2 for fit in self.fits], self.planes.dtype)
         return variances.reshape((-1,) + (1,) * len(self.torus))
 
     def signal_power(self) -> Array:
@@ -176,24 +211,18 @@ class Problem:
         return np.stack([fit.power_at(self.bins.frequencies) for fit in self.fits])
 
     def noise_to_signal(self, level: float = 1.0) -> Array:
-        """The fitted ratios of noise to signal times ``level``, shape (K, *half), in the precision of the OTF."""
-        ratios = [fit.noise_to_signal(self.torus, level).astype(self.otf_power.dtype, copy=False) for fit in self.fits]
+        """The fitted ratios of noise to signal times ``level``, shape (K, *half), in the precision of the planes."""
+        ratios = [fit.noise_to_signal(self.torus, level).astype(self.planes.dtype, copy=False) for fit in self.fits]
         stacked = np.stack(ratios)
         stacked.reshape(len(stacked), -1)[:, 0] = 0  # the mean of a picture is no part of its texture: it is kept
         return stacked
 
-    def quotient(self, addend: Array | float) -> Array:
-        """conj(H) / (|H|^2 + addend), 0 where the denominator is 0, in the precision of the OTF."""
-        dtype = self.otf_power.dtype
-        denominator = self.otf_power + np.asarray(np.minimum(addend, np.finfo(dtype).max), dtype)
-        if not denominator.min() > 0:
-            denominator[denominator <= 0] = np.inf
-        transfer = np.conj(self.otf)
-        transfer /= denominator
-        return transfer
+    @property
+    def is_transformed(self) -> bool:
+        """Whether the `spectrum` was needed, and is there."""
+        return "spectrum" in self.__dict__
 
-    def filtered(self, transfer: Array) -> Array:
-        """The image restored by a transfer function of shape (K, *half), in the caller's layout and dtype."""
-        product = self.spectrum * transfer.astype(self.spectrum.dtype, copy=False)
-        restored = inverse_transform(product, self.torus)
-        return self.finish(crop(restored, [0] * len(self.frame), self.frame))
+    @property
+    def in_sweeps(self) -> bool:
+        """Whether the planes are filtered block by block: where they are large enough to gain by it."""
+        return len(self.torus) == 2 and self.planes[0].size >= LARGE

@@ -9,10 +9,10 @@ import numpy.typing as npt
 
 from restoretk._arrays import Array, as_real, from_unit, in_unit, to_dtype, to_planes, unit_of
 from restoretk.convolution.boundary import BOUNDARIES, check_boundary, crop, extend_periodically
-from restoretk.convolution.fourier import fast_shape, frequency_grid, psf_to_otf
+from restoretk.convolution.fourier import fast_shape, frequency_grid
 from restoretk.convolution.taper import taper_planes
 from restoretk.psf.channels import psfs_for
-from restoretk.restoration._problem import ON_THE_FRAME, Problem
+from restoretk.restoration._problem import ON_THE_FRAME, Problem, otfs
 from restoretk.restoration.missing import Observation, first_fill, read_observation
 from restoretk.restoration.signal_spectrum import fit_signal_spectrum
 from restoretk.restoration.unknown_boundary import extend_unknown
@@ -56,13 +56,12 @@ def open_problem(
     padded = fast_shape([size + 2 * (longest // 2) + (longest > 1) for size, longest in zip(frame, side, strict=True)])
     missing = hidden
     torus = frame if boundary in ON_THE_FRAME else padded
-    otf = np.stack([psf_to_otf(each.astype(planes.dtype), torus) for each in psfs])
     steps = 0
     if missing is not None and boundary not in ("unknown", "wrap"):
-        whole, steps = _complete(planes, psfs, np.stack([psf_to_otf(each, padded) for each in psfs]), padded, missing)
+        whole, steps = _complete(planes, psfs, otfs(psfs, padded, np.float64), padded, missing)
         planes, missing = crop(whole, [0] * spatial_ndim, frame).astype(planes.dtype), None
     if boundary == "unknown" or missing is not None:
-        extended, steps = _complete(planes, psfs, otf, torus, missing)
+        extended, steps = _complete(planes, psfs, otfs(psfs, torus, planes.dtype), torus, missing)
     elif boundary == "taper":
         each_psf = psfs * (len(planes) // len(psfs))
         extended = np.concatenate([taper_planes(p[None], k) for p, k in zip(planes, each_psf, strict=True)])
@@ -84,7 +83,6 @@ def open_problem(
     return Problem(
         planes=extended,
         psfs=psfs,
-        otf=otf,
         torus=torus,
         frame=frame,
         boundary=boundary,

@@ -9,6 +9,7 @@ from restoretk._arrays import Array
 from restoretk._grammar import OptionError
 from restoretk.restoration._frequency_domain import LinearFilter
 from restoretk.restoration._torus import open_problem
+from restoretk.restoration._transfer import GivenTransfer
 
 
 def decide(
@@ -27,7 +28,7 @@ def decide(
     magnitude = np.abs(problem.otf)
     kept = (magnitude >= cutoff * magnitude.max()) & (magnitude > 0)
     transfer = np.divide(1, problem.otf, out=np.zeros_like(problem.otf), where=kept)
-    return LinearFilter("inverse_filter", problem, transfer, {"cutoff": float(cutoff)})
+    return LinearFilter("inverse_filter", problem, GivenTransfer(transfer), {"cutoff": float(cutoff)})
 
 
 def inverse_filter(

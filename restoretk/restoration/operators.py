@@ -16,6 +16,12 @@ from restoretk.convolution.fourier import frequency_grid, psf_to_otf
 OPERATORS: Mapping[str, int] = MappingProxyType({"identity": 0, "gradient": 1, "laplacian": 2, "biharmonic": 4})
 
 
+def check_operator(name: str) -> None:
+    """Raise OptionError for a name that is no operator."""
+    if name not in OPERATORS:
+        raise OptionError(f"operator must be one of {', '.join(OPERATORS)} or an array, got {name!r}")
+
+
 def operator_power_at(name: str, psf_shape: tuple[int, ...], frequencies: Sequence[Array]) -> Array:
     """|P|^2 of a named operator at frequencies in cycles per pixel, one broadcastable array per axis."""
     symbol = np.zeros((1,) * frequencies[0].ndim)
@@ -37,8 +43,7 @@ def operator_power(operator: str | npt.ArrayLike, psf_shape: tuple[int, ...], to
         For an unknown name, or an array with another number of axes than the PSF, with nothing but zeros or with NaN.
     """
     if isinstance(operator, str):
-        if operator not in OPERATORS:
-            raise OptionError(f"operator must be one of {', '.join(OPERATORS)} or an array, got {operator!r}")
+        check_operator(operator)
         half = (*torus[:-1], torus[-1] // 2 + 1)
         return np.broadcast_to(operator_power_at(operator, psf_shape, frequency_grid(torus)), half)
     kernel = as_finite(operator, "operator")

@@ -13,7 +13,8 @@ from restoretk.restoration import regularization as rules
 from restoretk.restoration._frequency_domain import LinearFilter
 from restoretk.restoration._problem import ON_THE_FRAME, Problem
 from restoretk.restoration._torus import open_problem
-from restoretk.restoration.operators import operator_power
+from restoretk.restoration._transfer import Quotient, penalty
+from restoretk.restoration.operators import check_operator, operator_power, operator_power_at
 from restoretk.restoration.per_channel import ChannelFilters, decide_per_channel
 from restoretk.restoration.record import Criterion
 
@@ -48,12 +49,11 @@ def decide(
         return decide_per_channel(each, image, psf, channel_axis, mask=mask, weights=weights)
     _check_choice(regularization, noise_sigma)
     problem = open_problem(image, psf, boundary, channel_axis, mask, weights)
-    penalty = operator_power(operator, problem.psfs[0].shape, problem.torus)
     wanted = [regularization] if isinstance(regularization, str) else []
     if every_criterion:
         wanted += [name for name in rules.SELECTORS if name not in wanted]
     criteria, sigma, doubt = _evaluate(
-        problem, penalty, wanted, noise_sigma, guarded=isinstance(operator, str) and operator == "laplacian"
+        problem, operator, wanted, noise_sigma, guarded=isinstance(operator, str) and operator == "laplacian"
     )
     chosen = criteria[regularization].regularization if isinstance(regularization, str) else float(regularization)
     parameters: dict[str, float | str] = {
@@ -61,18 +61,16 @@ def decide(
         "chosen_by": _chosen_by(regularization, doubt),
         "operator": operator if isinstance(operator, str) else "array",
     }
-    transfer = problem.quotient(chosen * penalty)
     notes = [criteria[regularization].note] if isinstance(regularization, str) else []
     warnings = tuple(note for note in notes if note)
     return LinearFilter(
         "regularized_filter",
         problem,
-        transfer,
+        Quotient(problem, penalty(chosen, operator, problem.psfs[0].shape, problem.torus)),
         parameters,
         sigma,
         criteria,
         warnings,
-        addend=chosen * penalty,
         not_white=bool(doubt),
     )
 
@@ -95,7 +93,7 @@ def _check_choice(regularization: float | str, noise_sigma: float | str) -> None
 
 
 def _evaluate(
-    problem: Problem, penalty: Array, wanted: list[str], noise_sigma: float | str, *, guarded: bool
+    problem: Problem, operator: str | npt.ArrayLike, wanted: list[str], noise_sigma: float | str, *, guarded: bool
 ) -> tuple[dict[str, Criterion], float | None, str]:
     """The wanted rules from one pass over the spectrum, the noise level where one was needed or given, and doubt of gcv.
 
@@ -108,7 +106,7 @@ def _evaluate(
     if sigma is None and any(name in rules.NEED_NOISE for name in wanted):
         sigma = problem.noise_sigma
     statistics = problem.statistics(
-        problem.bins.of(penalty),
+        _power_at_bins(problem, operator),
         fourth_moment="whiteness" in wanted,
         signal=problem.signal_at_bins() if "model_risk" in wanted else None,
     )
@@ -118,6 +116,15 @@ def _evaluate(
         level = problem.noise_sigma if problem.boundary not in ON_THE_FRAME else None
         criteria["gcv"], doubt = rules.guarded_gcv(statistics, level, problem.dark_power)
     return criteria, sigma, doubt
+
+
+def _power_at_bins(problem: Problem, operator: str | npt.ArrayLike) -> Array:
+    """|P|^2 at the bins from which parameters are chosen."""
+    shape = problem.psfs[0].shape
+    if isinstance(operator, str):
+        check_operator(operator)
+        return operator_power_at(operator, shape, problem.bins.frequencies)
+    return problem.bins.of(operator_power(operator, shape, problem.torus))
 
 
 def _chosen_by(regularization: float | str, doubt: str) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import Protocol
 
 import numpy as np
 
@@ -149,7 +150,9 @@ def fit_signal_spectrum(
     shape = planes.shape[planes.ndim - psf.ndim :]
     otf_power = np.abs(psf_to_otf(psf, shape)) ** 2
     stack = planes.reshape((-1, *shape))
-    ceiling = None if noise_sigma is not None else noise_ceiling(stack, psf, otf_power, periodic)
+    ceiling = (
+        None if noise_sigma is not None else noise_ceiling(stack, psf, dark_share(otf_power) if periodic else None)
+    )
     fitted = fit_periodogram(
         periodogram(planes, psf.ndim, periodic=periodic),
         otf_power,
@@ -165,6 +168,12 @@ def fit_signal_spectrum(
     # A constant picture has a ceiling of 0, under which the fit does not go.
     highest = np.inf if ceiling is None else max(ceiling, fitted.noise_sigma)
     return replace(fitted, noise_sigma=min(level, highest))
+
+
+class PowerAt(Protocol):
+    """A power that is worked out at the bins of a half spectrum that are asked for."""
+
+    def __getitem__(self, indices: tuple[Array, ...]) -> Array: ...
 
 
 @dataclass(frozen=True)
@@ -183,8 +192,8 @@ class SpectrumPower:
 
 
 def fit_periodogram(
-    power: Array | SpectrumPower,
-    otf_power: Array,
+    power: Array | PowerAt,
+    otf_power: Array | PowerAt,
     shape: Sequence[int],
     *,
     noise_sigma: float | None = None,
@@ -196,9 +205,9 @@ def fit_periodogram(
 
     Parameters
     ----------
-    power : ndarray on the half spectrum, or SpectrumPower
+    power : ndarray on the half spectrum, or what gives it at indices
         |G|^2 / N of the observation.
-    otf_power : ndarray on the half spectrum
+    otf_power : ndarray on the half spectrum, or what gives it at indices
         |H|^2.
     shape : sequence of int
         The grid that they belong to.
@@ -236,7 +245,7 @@ def fit_periodogram(
 
 
 def _cells(
-    fitted: SignalSpectrum, power: Array | SpectrumPower, otf_power: Array, shape: Sequence[int], skip: int
+    fitted: SignalSpectrum, power: Array | PowerAt, otf_power: Array | PowerAt, shape: Sequence[int], skip: int
 ) -> Array:
     """The departures from the law, from more bins than the law itself needs: each cell has but a few."""
     indices, frequencies, place = _cell_bins(tuple(shape), skip)
@@ -253,14 +262,21 @@ def _cell_bins(shape: tuple[int, ...], skip: int) -> tuple[tuple[Array, ...], li
     return indices, frequencies, cell_at(frequencies)
 
 
-def noise_ceiling(stack: Array, psf: Array, otf_power: Array, periodic: bool) -> float | None:
+def dark_share(otf_power: Array, counts: Array | None = None) -> float:
+    """The share of the spectrum that the blur leaves dark, from |H|^2 at all its bins, or at some that count so often."""
+    return float(np.average(otf_power < _DARK_OTF, weights=counts))
+
+
+def noise_ceiling(stack: Array, psf: Array, dark: float | None) -> float | None:
     """An upper limit for sigma from the quiet places of the planes, None if there is none.
+
+    ``dark`` is the `dark_share` of a circular blur, None for a frame cut from a larger scene.
 
     On a torus only a PSF that leaves no band dark needs it, and it must not depend on where the torus is cut open.
     """
-    if not periodic:
+    if dark is None:
         sigmas = np.array([estimate_noise_sigma(plane, psf) for plane in stack])
-    elif np.mean(otf_power < _DARK_OTF) > _DARK_SHARE:
+    elif dark > _DARK_SHARE:
         return None
     else:
         sigmas = np.array([quiet_sigma_on_torus(plane) for plane in stack])

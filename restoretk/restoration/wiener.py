@@ -13,7 +13,8 @@ from restoretk.convolution.fourier import psf_to_otf
 from restoretk.restoration._frequency_domain import LinearFilter
 from restoretk.restoration._problem import Problem
 from restoretk.restoration._torus import open_problem
-from restoretk.restoration.operators import operator_power, operator_power_at
+from restoretk.restoration._transfer import GivenTransfer, Quotient, Transfer, constant, penalty, tabulated
+from restoretk.restoration.operators import operator_power_at
 from restoretk.restoration.per_channel import ChannelFilters, decide_per_channel
 from restoretk.restoration.regularization import choose, guarded_gcv
 
@@ -48,20 +49,21 @@ def decide(
     noise_sigma: float | None = None
     warnings: tuple[str, ...] = ()
     doubt = ""
-    addend: Array
+    filtered_by: Transfer
     parameters: dict[str, float | str]
     if correlations is not None:
         noise, signal = (np.abs(psf_to_otf(part, problem.torus)) for part in correlations)
         # conj(H) S_f / (|H|^2 S_f + S_n) needs no division by a signal spectrum that may have zeros.
         denominator = problem.otf_power * signal + noise
-        transfer = np.divide(np.conj(problem.otf) * signal, denominator, out=0 * problem.otf, where=denominator > 0)
+        whole = np.divide(np.conj(problem.otf) * signal, denominator, out=0 * problem.otf, where=denominator > 0)
         addend = noise / np.maximum(signal, np.finfo(np.float32).tiny)
+        filtered_by = GivenTransfer(whole, tabulated(addend[None]))
         parameters = {"noise_to_signal": "autocorrelations", "chosen_by": "given"}
     elif isinstance(noise_to_signal, str):
         noise_sigma = problem.noise_sigma
         doubt, strength = _doubt(problem)
         if doubt:
-            addend = strength * operator_power("laplacian", problem.psfs[0].shape, problem.torus)
+            filtered_by = Quotient(problem, penalty(strength, "laplacian", problem.psfs[0].shape, problem.torus))
             warnings = (
                 f"{doubt}; a smooth spectrum of the scene, with care, stands in for the fitted one: a given noise_to_signal "
                 f"may do better",
@@ -69,16 +71,15 @@ def decide(
             parameters = {"noise_to_signal": "auto", "chosen_by": "marginal_likelihood, smooth spectrum, with care"}
         else:
             level = _fitted_level(problem)
-            addend = problem.noise_to_signal(level)
+            filtered_by = Quotient(problem, tabulated(problem.noise_to_signal(level)))
             parameters = {"noise_to_signal": "auto", "chosen_by": "fitted spectrum", "level": level}
             parameters |= problem.fits[0].parameters() if len(problem.fits) == 1 else {}
-        transfer = problem.quotient(addend)
     else:
-        addend = _on_half_spectrum(np.asarray(noise_to_signal, np.float64), problem)
-        transfer = problem.quotient(addend)
-        parameters = {"noise_to_signal": float(addend) if addend.ndim == 0 else "spectrum", "chosen_by": "given"}
+        ratio = _on_half_spectrum(np.asarray(noise_to_signal, np.float64), problem)
+        filtered_by = Quotient(problem, tabulated(ratio[None]) if ratio.ndim else constant(float(ratio)))
+        parameters = {"noise_to_signal": "spectrum" if ratio.ndim else float(ratio), "chosen_by": "given"}
     return LinearFilter(
-        "wiener", problem, transfer, parameters, noise_sigma, warnings=warnings, addend=addend, not_white=bool(doubt)
+        "wiener", problem, filtered_by, parameters, noise_sigma, warnings=warnings, not_white=bool(doubt)
     )
 
 
@@ -113,8 +114,8 @@ def _doubt(problem: Problem) -> tuple[str, float]:
     too little noise, and the filter amplifies what is left in the middle. Where the rules for a smooth scene contradict each
     other as they do in that case, the likeliest smooth spectrum, S_f proportional to 1 / |Laplacian|^2, is the safe one.
     """
-    penalty = operator_power_at("laplacian", problem.psfs[0].shape, problem.bins.frequencies)
-    guarded, doubt = guarded_gcv(problem.statistics(penalty), problem.noise_sigma, problem.dark_power)
+    at_bins = operator_power_at("laplacian", problem.psfs[0].shape, problem.bins.frequencies)
+    guarded, doubt = guarded_gcv(problem.statistics(at_bins), problem.noise_sigma, problem.dark_power)
     return doubt, guarded.regularization
 
 

@@ -1,0 +1,97 @@
+"""A filter on the torus in three sweeps over the picture, each step on a block that stays in cache.
+
+A two-dimensional FFT is a transform of every row and then of every column. Taken apart, the columns can be transformed,
+filtered and transformed back while they are in cache: the filter costs no pass over the picture of its own, nothing but one
+half spectrum is held, and a transfer function is only ever worked out for a block of columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import scipy.fft
+
+from restoretk._arrays import Array
+
+_ROW_BLOCK = 1 << 18  # bytes of a block of rows
+_COLUMN_BLOCK = 1 << 19  # bytes of a block of columns
+_NARROWEST = 16  # columns: narrower blocks use only part of each line of the cache
+
+
+def filter_plane(plane: Array, apply: Callable[..., None], out: Array) -> None:
+    """A plane circularly filtered.
+
+    Parameters
+    ----------
+    plane : ndarray of shape (rows, columns), float32 or float64
+    apply : callable (block, columns=slice) -> None
+        Multiplies the block, the spectrum at ``half_spectrum[:, columns]``, in place. It is called once for each block of
+        columns, by several threads at once where `scipy.fft.set_workers` allows them.
+    out : ndarray of the shape and dtype of the plane
+        May be the plane itself.
+    """
+    spectrum = _transform_rows(plane)
+    _filter_columns(spectrum, spectrum, apply, transformed=False)
+    _transform_rows_back(spectrum, out)
+
+
+def filter_spectrum(spectrum: Array, apply: Callable[..., None], out: Array) -> None:
+    """As `filter_plane`, for a plane whose half spectrum is there already; it is left as it is."""
+    filtered = np.empty_like(spectrum)
+    _filter_columns(spectrum, filtered, apply, transformed=True)
+    _transform_rows_back(filtered, out)
+
+
+def _transform_rows(plane: Array) -> Array:
+    """The real FFT of every row, shape (rows, columns // 2 + 1)."""
+    rows, columns = plane.shape
+    spectrum = np.empty((rows, columns // 2 + 1), np.result_type(plane.dtype, np.complex64))
+
+    def work(block: slice) -> None:
+        spectrum[block] = scipy.fft.rfft(plane[block], axis=1, workers=1)
+
+    _share(work, blocks(rows, columns * plane.itemsize, _ROW_BLOCK, 1))
+    return spectrum
+
+
+def _filter_columns(spectrum: Array, out: Array, apply: Callable[..., None], *, transformed: bool) -> None:
+    """The columns transformed (unless they are), filtered and transformed back."""
+    rows, columns = spectrum.shape
+
+    def work(block: slice) -> None:
+        part = spectrum[:, block].copy() if transformed else scipy.fft.fft(spectrum[:, block], axis=0, workers=1)
+        apply(part, columns=block)
+        out[:, block] = scipy.fft.ifft(part, axis=0, overwrite_x=True, workers=1)
+
+    _share(work, blocks(columns, rows * spectrum.itemsize, _COLUMN_BLOCK, _NARROWEST))
+
+
+def _transform_rows_back(spectrum: Array, out: Array) -> None:
+    """The inverse of `_transform_rows`."""
+    columns = out.shape[1]
+
+    def work(block: slice) -> None:
+        out[block] = scipy.fft.irfft(spectrum[block], n=columns, axis=1, overwrite_x=True, workers=1)
+
+    _share(work, blocks(len(spectrum), columns * out.itemsize, _ROW_BLOCK, 1))
+
+
+def blocks(size: int, bytes_each: int, wanted: int, least: int) -> Iterator[slice]:
+    """Slices of 0 to ``size`` of about ``wanted`` bytes, but at least ``least`` long."""
+    step = max(least, wanted // bytes_each)
+    for start in range(0, size, step):
+        yield slice(start, min(start + step, size))
+
+
+def _share(work: Callable[[slice], None], parts: Iterator[slice]) -> None:
+    """Do all parts, by as many threads as scipy.fft is set to use."""
+    workers = scipy.fft.get_workers()
+    if workers == 1:
+        for part in parts:
+            work(part)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        for _ in pool.map(work, parts):
+            pass

@@ -1,0 +1,128 @@
+"""Transfer functions of linear filters: whole, or for the few columns of the half spectrum that are being filtered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from restoretk._arrays import Array
+from restoretk.convolution.fourier import frequency_grid
+from restoretk.restoration._problem import Problem
+from restoretk.restoration.operators import check_operator, operator_power, operator_power_at
+
+#: q of one OTF (its number) in a range of columns of the half spectrum: a number, or an array that broadcasts to (rows, n).
+Addend = Callable[[int, slice], Array]
+
+
+class Transfer(Protocol):
+    """A transfer function of shape (K, *half spectrum)."""
+
+    @property
+    def whole(self) -> Array:
+        """All of it."""
+        ...
+
+    @property
+    def addend(self) -> Addend | None:
+        """Q in conj(H) / (|H|^2 + q), by which a weighted problem is solved; None for filters of another form."""
+        ...
+
+    def multiply(self, block: Array, index: int, columns: slice) -> None:
+        """Multiply a block of spectrum in these columns of a two-dimensional half spectrum by that of one OTF, in place."""
+        ...
+
+
+@dataclass(frozen=True)
+class GivenTransfer:
+    """A transfer function that is known as an array; ``addend`` is its q where a weighted problem may ask for it."""
+
+    whole: Array
+    addend: Addend | None = None
+
+    def multiply(self, block: Array, index: int, columns: slice) -> None:
+        """See `Transfer`."""
+        block *= self.whole[index, :, columns].astype(block.dtype, copy=False)
+
+
+@dataclass(frozen=True)
+class Quotient:
+    """conj(H) / (|H|^2 + q), 0 where the denominator is 0 to within rounding, in the precision of the planes."""
+
+    problem: Problem
+    addend: Addend
+
+    @cached_property
+    def whole(self) -> Array:
+        """See `Transfer`."""
+        otf = self.problem.otf
+        denominator = self.problem.otf_power + _held(whole_addend(self.addend, otf), otf.real.dtype)
+        _let_out_the_dark(denominator)
+        transfer: Array = np.conj(otf)
+        transfer /= denominator
+        return transfer
+
+    def multiply(self, block: Array, index: int, columns: slice) -> None:
+        """See `Transfer`."""
+        otf = self.problem.otf_columns[index].columns(columns)
+        factor = np.square(otf.real)
+        factor += np.square(otf.imag)
+        factor += _held(self.addend(index, columns), factor.dtype)
+        _let_out_the_dark(factor)
+        np.divide(1, factor, out=factor)
+        np.conj(otf, out=otf)
+        block *= otf
+        block *= factor  # a division of complex numbers by real ones takes three times as long
+
+
+def whole_addend(addend: Addend, otf: Array) -> Array:
+    """The q of all OTFs (K, *half), in one array that broadcasts with them."""
+    each = np.stack([addend(index, slice(None)) for index in range(len(otf))])
+    return each.reshape(each.shape + (1,) * (otf.ndim - each.ndim))
+
+
+def _let_out_the_dark(denominator: Array) -> None:
+    """Make infinite what is 0 but for the rounding of H: nothing was seen there, and nothing damps it."""
+    rounding = (8 * np.finfo(denominator.dtype).eps) ** 2
+    if not denominator.min() > rounding:
+        denominator[denominator <= rounding] = np.inf
+
+
+def _held(addend: Array, dtype: np.dtype[Any]) -> Array:
+    """The addend in a precision, the largest number there standing for all above it."""
+    held: Array = np.minimum(addend, np.finfo(dtype).max).astype(dtype, copy=False)
+    return held
+
+
+def constant(value: float) -> Addend:
+    """The same q at every frequency."""
+    return lambda _index, _columns: np.asarray(value)
+
+
+def tabulated(values: Array) -> Addend:
+    """The q of an array that broadcasts with (K, *half spectrum)."""
+
+    def addend(index: int, columns: slice) -> Array:
+        table: Array = values[min(index, len(values) - 1), ..., columns]
+        return table
+
+    return addend
+
+
+def penalty(
+    strength: float, operator: str | npt.ArrayLike, psf_shape: tuple[int, ...], torus: tuple[int, ...]
+) -> Addend:
+    """``strength`` times |P|^2 of a regularization operator; see `operator_power`."""
+    if not isinstance(operator, str):
+        return tabulated(strength * operator_power(operator, psf_shape, torus)[None])
+    check_operator(operator)
+    frequencies = frequency_grid(torus)
+
+    def addend(_index: int, columns: slice) -> Array:
+        return strength * operator_power_at(operator, psf_shape, [*frequencies[:-1], frequencies[-1][..., columns]])
+
+    return addend

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.fft
+
+from restoretk.convolution.fourier import psf_to_otf
+from restoretk.convolution.otf_columns import OtfColumns
+from restoretk.convolution.sweeps import filter_plane, filter_spectrum
+
+TORI = [(40, 63), (45, 64), (41, 31)]
+
+
+def psf_of_rank(rank: int, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray[Any, Any]:
+    psf = rng.random((shape[0], rank)) @ rng.random((rank, shape[1]))
+    return psf / psf.sum()
+
+
+@pytest.mark.parametrize("torus", TORI)
+@pytest.mark.parametrize(("rank", "shape"), [(1, (4, 7)), (4, (4, 7)), (5, (9, 12)), (24, (27, 30)), (1, (1, 1))])
+@pytest.mark.parametrize(("dtype", "close"), [(np.float64, 1e-14), (np.float32, 3e-7)])
+def test_columns_of_the_otf_are_those_of_the_whole(
+    torus: tuple[int, int], rank: int, shape: tuple[int, int], dtype: type, close: float, rng: np.random.Generator
+) -> None:
+    psf = psf_of_rank(rank, shape, rng)
+    whole = psf_to_otf(psf, torus)
+    otf = OtfColumns(psf, torus, dtype)
+    assert otf.terms == rank if dtype is np.float32 else otf.terms >= rank
+    for columns in (slice(0, 5), slice(7, 8), slice(10, whole.shape[1]), slice(None)):
+        np.testing.assert_allclose(otf.columns(columns), whole[:, columns], rtol=0, atol=close)
+    bins = rng.integers(0, torus[0], 50), rng.integers(0, whole.shape[1], 50)
+    np.testing.assert_allclose(otf.at(bins), whole[bins], rtol=0, atol=close)
+    assert otf.columns(slice(0, 2)).dtype == np.result_type(dtype, np.complex64)
+
+
+def test_bins_in_many_blocks_of_columns_are_found(rng: np.random.Generator) -> None:
+    psf = rng.random((30, 33))
+    whole = psf_to_otf(psf, (64, 500))
+    bins = rng.integers(0, 64, 400), rng.integers(0, 251, 400)
+    np.testing.assert_allclose(OtfColumns(psf, (64, 500), np.float64).at(bins), whole[bins], atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(45, 64), (31, 63), (1500, 301)])
+@pytest.mark.parametrize("workers", [1, 3])
+def test_three_sweeps_are_a_two_dimensional_filter(
+    shape: tuple[int, int], workers: int, rng: np.random.Generator
+) -> None:
+    plane = rng.random(shape)
+    transfer = rng.random((shape[0], shape[1] // 2 + 1)) + 1j * rng.random((shape[0], shape[1] // 2 + 1))
+    transfer = scipy.fft.rfft2(scipy.fft.irfft2(transfer, s=shape))  # that of a real kernel
+
+    def apply(block: np.ndarray[Any, Any], columns: slice) -> None:
+        block *= transfer[:, columns]
+
+    spectrum = scipy.fft.rfft2(plane)
+    expected, kept = scipy.fft.irfft2(spectrum * transfer, s=shape), spectrum.copy()
+    from_plane, from_spectrum = np.empty(shape), np.empty(shape)
+    with scipy.fft.set_workers(workers):
+        filter_plane(plane, apply, from_plane)
+        filter_spectrum(spectrum, apply, from_spectrum)
+    np.testing.assert_allclose(from_plane, expected, atol=1e-12)
+    np.testing.assert_allclose(from_spectrum, expected, atol=1e-12)
+    assert np.array_equal(spectrum, kept)
+    with scipy.fft.set_workers(workers):
+        filter_plane(plane, apply, plane)
+    assert np.array_equal(plane, from_plane)
