@@ -27,7 +27,8 @@ def _draw(shape: tuple[int, ...], skip: int, per_shell: int) -> tuple[tuple[Arra
     """`draw_bins`, remembered; a few MB each."""
     rng = np.random.default_rng(0)  # the same draw each time: the fit is a function of the picture
     half = half_spectrum_weights(shape)
-    reach = [n // 2 for n in shape]
+    # The highest frequency of an even side has no sign, and so no direction: a fit to directions does without it.
+    reach = [n // 2 if skip < 0 else (n - 1) // 2 for n in shape]
     parts, weights = [], []
     inner = [-1] * len(shape)  # the box of the octaves done before: nothing yet
     for octave in range(int(np.ceil(np.log2(max(max(reach), 1)))), -1, -1):

@@ -47,6 +47,11 @@ def on_half_spectrum(function: Callable[[Sequence[Array]], Array], shape: Sequen
         mirrored = slice(shape[0] - start - len(block) + 1, shape[0] - low + 1)
         np.take(table, place[low - start :][::-1], out=values[mirrored], mode="clip")
     values[0, 0] = function([np.zeros((1, 1)), np.zeros((1, 1))])[0, 0]
+    # The highest frequency of an even side has no sign, which the table knows nothing of.
+    if shape[0] % 2 == 0:
+        values[shape[0] // 2] = function([frequencies[0][shape[0] // 2], frequencies[1][0]])
+    if shape[1] % 2 == 0:
+        values[:, -1] = function([frequencies[0][:, 0], frequencies[1][0, -1:]])
     return values
 
 

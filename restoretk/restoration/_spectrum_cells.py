@@ -29,7 +29,7 @@ def cell_at(frequencies: Sequence[Array]) -> Array:
     return cell
 
 
-def fit_cells(cell: Array, ndim: int, excess: Array, share: Array) -> Array:
+def fit_cells(cell: Array, ndim: int, excess: Array, share: Array, counts: Array) -> Array:
     """The factors, shape (half octaves, sectors), from bins with ``excess`` = P / V - 1 and ``share`` = A.
 
     Parameters
@@ -39,11 +39,13 @@ def fit_cells(cell: Array, ndim: int, excess: Array, share: Array) -> Array:
     ndim : int
         Number of axes of the spectrum.
     excess, share : ndarray of shape (bins,)
+    counts : ndarray of shape (bins,)
+        1, but 1/2 for a bin whose conjugate is there as well.
     """
     sectors = _SECTORS if ndim == 2 else 1
     count = -_LOWEST_OCTAVE * _CELLS_PER_OCTAVE + 1
-    gain = np.bincount(cell, weights=(share * excess).ravel(), minlength=count * sectors)
-    information = np.bincount(cell, weights=(share**2).ravel(), minlength=count * sectors)
+    gain = np.bincount(cell, weights=(counts * share * excess).ravel(), minlength=count * sectors)
+    information = np.bincount(cell, weights=(counts * share**2).ravel(), minlength=count * sectors)
     return np.clip(1 + gain / (information + _PRIOR), *_LIMITS).reshape(count, sectors)
 
 

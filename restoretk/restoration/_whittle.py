@@ -16,13 +16,17 @@ _ANISOTROPY = 1.5  # bound of a coefficient: a factor of 20 between the strong a
 ISOTROPIC = (0.0, 0.0, 0.0, 0.0)
 _TOWARDS_ISOTROPIC = 1e-3  # weight of the squared coefficients against the mean log likelihood
 _STARTS = ((2.0, 0.01), (3.0, 0.05))  # of exponent and corner: the likelihood may have two valleys
+_FEW = 4096  # bins: the spectrum of a picture of some 90 x 90
 _THIN = 7  # coprime to the sides of the boxes that are taken whole
 LOWEST_NOISE = 1e-12  # of the mean power: below it the noise cannot be told from rounding
 
 
 def most_likely(likelihood: Whittle, bounds_noise: tuple[float, float]) -> scipy.optimize.OptimizeResult:
-    """The parameters of the deepest valley: found on a thin choice of the bins, and from there on all of them."""
-    thin = likelihood.thinned(_THIN)
+    """The parameters of the deepest valley: found on a thin choice of many bins, and from there on all of them.
+
+    A picture of few bins may have valleys of nearly equal depth, and a choice of its bins would depend on how it is turned.
+    """
+    thin = likelihood.thinned(_THIN if likelihood.observed.size > _FEW else 1)
     bounds = likelihood.bounds(bounds_noise)
     start_noise = float(np.clip(likelihood.noise_start(), *bounds_noise))
     found = []

@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 
 from restoretk._arrays import Array
-from restoretk.convolution.fourier import psf_to_otf
+from restoretk.convolution.fourier import half_spectrum_weights, psf_to_otf
 from restoretk.convolution.periodogram import periodogram
 from restoretk.noise_estimation.quiet_blocks import quiet_sigma_on_torus
 from restoretk.noise_estimation.white import estimate_noise_sigma
@@ -75,7 +75,19 @@ class SignalSpectrum:
         return on_half_spectrum(self.power_at, shape)
 
     def power_at(self, frequencies: Sequence[Array]) -> Array:
-        """Give S at frequencies in cycles per pixel, one broadcastable array per axis (any block of the spectrum)."""
+        """Give S at frequencies in cycles per pixel, one broadcastable array per axis (any block of the spectrum).
+
+        The highest frequency of an even side, +-1/2, has no sign: there it is the geometric mean of both.
+        """
+        power = self._signed_power_at(frequencies)
+        if len(frequencies) == 2:
+            rows, columns = np.broadcast_arrays(*frequencies)
+            edge = np.maximum(np.abs(rows), np.abs(columns)) == 0.5
+            if edge.any():
+                power[edge] = np.sqrt(power[edge] * self._signed_power_at([-rows[edge], columns[edge]]))
+        return power
+
+    def _signed_power_at(self, frequencies: Sequence[Array]) -> Array:
         squared = np.asarray(sum(f**2 for f in frequencies))
         log_power = -0.5 * self.exponent * np.log(squared + self.corner**2)
         if any(self.anisotropy):
@@ -248,18 +260,21 @@ def _cells(
     fitted: SignalSpectrum, power: Array | PowerAt, otf_power: Array | PowerAt, shape: Sequence[int], skip: int
 ) -> Array:
     """The departures from the law, from more bins than the law itself needs: each cell has but a few."""
-    indices, frequencies, place = _cell_bins(tuple(shape), skip)
+    indices, frequencies, place, counts = _cell_bins(tuple(shape), skip)
     signal = otf_power[indices] * fitted.power_at(frequencies)
     expected = signal + fitted.noise_sigma**2
-    return fit_cells(place, len(shape), power[indices] / expected - 1, signal / expected)
+    return fit_cells(place, len(shape), power[indices] / expected - 1, signal / expected, counts)
 
 
 @lru_cache(maxsize=8)
-def _cell_bins(shape: tuple[int, ...], skip: int) -> tuple[tuple[Array, ...], list[Array], Array]:
-    """A draw of bins, their frequencies and the cells they lie in: of the shape alone, so a pipeline pays for it once."""
+def _cell_bins(shape: tuple[int, ...], skip: int) -> tuple[tuple[Array, ...], list[Array], Array, Array]:
+    """A draw of bins, their frequencies, the cells they lie in and what they count.
+
+    Of the shape alone, so a pipeline pays for it once.
+    """
     indices, _ = draw_bins(shape, skip, _CELL_BINS_PER_SHELL)
     frequencies = [(np.where(2 * k > n, k - n, k) / n).astype(np.float32) for k, n in zip(indices, shape, strict=True)]
-    return indices, frequencies, cell_at(frequencies)
+    return indices, frequencies, cell_at(frequencies), half_spectrum_weights(shape)[indices[-1]] / 2
 
 
 def dark_share(otf_power: Array, counts: Array | None = None) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -125,7 +126,8 @@ def test_the_drawn_bins_stand_for_the_whole_spectrum(shape: tuple[int, ...]) -> 
     indices, weights = draw_bins(shape, 0)
     half = (*shape[:-1], shape[-1] // 2 + 1)
     assert all((k >= 0).all() and (k < n).all() for k, n in zip(indices, half, strict=True))
-    assert weights.sum() == pytest.approx(np.prod(shape) - 1, rel=0.05)
+    signed = [side - 1 + side % 2 for side in shape]  # without the frequency 1/2 of even sides, which has no sign
+    assert weights.sum() == pytest.approx(np.prod(signed) - 1, rel=0.05)
     assert weights.size < 60_000
 
 
@@ -187,3 +189,29 @@ def test_wrong_arguments_are_named(lopsided_psf: Array) -> None:
         fit_signal_spectrum(np.zeros((8, 8)), lopsided_psf, noise_sigma=-1)
     with pytest.raises(ValueError, match=r"larger than the image"):
         fit_signal_spectrum(np.zeros((3, 8)), lopsided_psf)
+
+
+@pytest.mark.parametrize("shape", [(32, 28), (33, 40), (80, 90)])
+@pytest.mark.parametrize("turned", [np.flipud, np.fliplr, np.transpose])
+def test_a_turned_picture_has_the_turned_spectrum(
+    shape: tuple[int, int], turned: Callable[[Array], Array], rng: np.random.Generator
+) -> None:
+    grain = rng.standard_normal(shape)
+    for axis, times in ((0, 1), (1, 4)):
+        for _ in range(times):
+            grain = grain + np.roll(grain, 1, axis) + 0.5 * np.roll(grain, (1, 1), (0, 1))
+    picture = grain / grain.std() + 0.1 * rng.standard_normal(shape)
+    psf = np.pad(rng.random((3, 4)), [(0, 0), (0, 1)])
+    psf /= psf.sum()
+    once = fit_signal_spectrum(picture, psf, periodic=True)
+    again = fit_signal_spectrum(turned(picture), turned(psf), periodic=True)
+    full = np.meshgrid(*(np.fft.fftfreq(side) for side in shape), indexing="ij")
+    full_again = np.meshgrid(*(np.fft.fftfreq(side) for side in turned(picture).shape), indexing="ij")
+    # Flipped, the frequency k stands where -k stood: index 0 stays in its place.
+    if turned is np.transpose:
+        expected = once.power_at(full).T
+    elif turned is np.flipud:
+        expected = np.roll(np.flipud(once.power_at(full)), 1, 0)
+    else:
+        expected = np.roll(np.fliplr(once.power_at(full)), 1, 1)
+    np.testing.assert_allclose(again.power_at(full_again), expected, rtol=2e-3)
