@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from restoretk.image_files import ImageFile, WrittenFile
 
 STREAM = Path("-")  # stdin or stdout
-_ENOUGH_TO_KNOW = 4096  # bytes of stdin that say what it is
 
 
 class Job:
@@ -59,8 +58,9 @@ class Job:
 
     def read(self, *, allow_nan: bool = False) -> ImageFile:
         """The picture."""
-        from restoretk.image_files import Limits, decode_image, read_image
-        from restoretk.image_files.sniffing import format_of
+        from restoretk.image_files import ImageFileError, Limits, decode_image, read_image
+        from restoretk.image_files.lengths import read_whole
+        from restoretk.image_files.record import Refusal
 
         limits = Limits(**self._options.limits)
         hdu = self._options.hdu
@@ -68,9 +68,10 @@ class Job:
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always", UserWarning)
             if self.source == STREAM:
-                data = sys.stdin.buffer.read(_ENOUGH_TO_KNOW)
-                if format_of(data) is not None:  # what is no picture may have no end
-                    data += sys.stdin.buffer.read(limits.file_bytes + 1 - len(data))
+                try:
+                    data = read_whole(sys.stdin.buffer, limits, only_pictures=True)
+                except Refusal as refusal:
+                    raise ImageFileError(f"stdin {refusal}") from None
                 source = decode_image(data, name="stdin", allow_nan=allow_nan, limits=limits, hdu=unit)
             else:
                 source = read_image(self.source, allow_nan=allow_nan, limits=limits, hdu=unit)
@@ -91,8 +92,12 @@ class Job:
         if self._make_folder:
             self.output.parent.mkdir(parents=True, exist_ok=True)
         if self.output != STREAM:
-            image_files.check_output_path(self.output, inputs=(source.path, *inputs), overwrite=self.overwrite)
-            image_files.check_output(self.output, source, overwrite=self.overwrite, **self._how())
+            # --force lets a picture take the place of its own source, never of the other files of the call.
+            inputs = inputs if self.overwrite else (source.path, *inputs)
+            image_files.check_output_path(self.output, inputs=inputs, overwrite=self.overwrite)
+            image_files.check_output(
+                self.output, source, overwrite=self.overwrite, replace_input=self.overwrite, **self._how()
+            )
         say_unscaled(source)
 
     def write(self, image: Array, source: ImageFile, *, made_by: Mapping[str, Any]) -> WrittenFile:
@@ -109,7 +114,13 @@ class Job:
         else:
             with uninterrupted():
                 written = write_image(
-                    self.output, image, like=source, overwrite=self.overwrite, made_by=made_by, **self._how()
+                    self.output,
+                    image,
+                    like=source,
+                    made_by=made_by,
+                    overwrite=self.overwrite,
+                    replace_input=self.overwrite,
+                    **self._how(),
                 )
         say_losses(replace(written, path=self.output))
         return written

@@ -22,7 +22,7 @@ T = TypeVar("T")
 Command = TypeVar("Command", bound=Callable[..., Any] | click.Command)  # what click's decorators take and give
 
 photo_argument = click.argument("photo", type=click.Path(path_type=Path, readable=False))
-force_option = click.option("--force", is_flag=True, help="Replace the output where it exists (never the input).")
+force_option = click.option("--force", is_flag=True, help="Replace the output where it exists.")
 seed_option = click.option(
     "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the noise."
 )

@@ -16,7 +16,7 @@ def check_header(data: bytes, format_: str, limits: Limits) -> None:
         elif format_ == "GIF":
             columns, rows = struct.unpack_from("<HH", data, 6)
         elif format_ == "WEBP":
-            rows, columns = _webp_size(data)
+            rows, columns = webp_size(data)
         else:
             if format_ == "JPEG":
                 # In the coded pixels every byte FF is followed by 00 or a restart: FF DA is the start of a scan.
@@ -27,7 +27,7 @@ def check_header(data: bytes, format_: str, limits: Limits) -> None:
     limits.check_picture(rows, columns)
 
 
-def _webp_size(data: bytes) -> tuple[int, int]:
+def webp_size(data: bytes) -> tuple[int, int]:
     """Rows and columns; WebP container and bitstream specifications (RFC 9649, 2.5 to 2.7)."""
     kind = data[12:16]
     if kind == b"VP8X":

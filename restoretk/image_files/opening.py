@@ -6,6 +6,7 @@ import os
 import stat
 from pathlib import Path
 
+from restoretk.image_files.lengths import read_whole
 from restoretk.image_files.limits import DEFAULT_LIMITS, Limits
 from restoretk.image_files.record import ImageFileError, Refusal, shown
 
@@ -18,7 +19,7 @@ def read_bytes(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> bytes:
     OSError
         If there is no such file, it is a folder, or it cannot be read.
     ImageFileError
-        If it is a pipe, a device or a socket, holds no byte, or more than the limit.
+        If it is a pipe, a device or a socket, holds no byte, more than the limit, or more than its own header allows.
     """
     path = Path(path)
     _refuse_unless_regular(path.stat().st_mode, path)  # before it is opened: opening some devices does things
@@ -29,8 +30,7 @@ def read_bytes(path: str | Path, limits: Limits = DEFAULT_LIMITS) -> bytes:
         _refuse_unless_regular(status.st_mode, path)
         try:
             limits.check_file(status.st_size)
-            data = file.read(limits.file_bytes + 1)  # a file may grow while it is read
-            limits.check_file(len(data))
+            data = read_whole(file, limits)
         except Refusal as refusal:
             raise ImageFileError(f"{shown(path)} {refusal}") from None
         except OSError as error:

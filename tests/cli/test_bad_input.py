@@ -13,6 +13,7 @@ import tifffile
 from PIL import Image
 
 from restoretk._arrays import Array
+from restoretk.image_files import read_image
 
 DISK = "disk:radius=2"
 COMMAND = Path(sys.executable).parent / "restoretk"
@@ -83,12 +84,11 @@ CASES = [
     (f"compare photo.png --psf {DISK} -o folder.png", "folder.png is a folder", 1),
     (f"deblur photo.png --psf {DISK} -o out.gif", "suffix of the output out.gif must be one of", 1),
     (f"deblur photo.png --psf {DISK} -o photo.png", "same file as the input", 1),
-    (f"deblur photo.png --psf {DISK} -o photo.png --force", "same file as the input", 1),
-    (f"deblur photo.png --psf {DISK} -o hard.png --force", "same file as the input", 1),
-    (f"deblur photo.png --psf {DISK} -o soft.png --force", "same file as the input", 1),
+    (f"deblur photo.png --psf {DISK} -o hard.png", "same file as the input", 1),
+    (f"deblur photo.png --psf {DISK} -o soft.png", "same file as the input", 1),
     (f"deblur photo.png --psf {DISK} -o there.png", "there.png exists", 1),
     ("deblur photo.png --psf zero.npy -o zero.npy --force", "zero", 1),
-    (f"degrade photo.png --psf {DISK} -o ./photo.png --force", "same file as the input", 1),
+    (f"degrade photo.png --psf {DISK} -o ./photo.png", "same file as the input", 1),
     ("upsample text.png -o out.png", "text.png is not a picture", 1),
     ("upsample photo.png -o absent/out.png", "does not exist", 1),
     ("compare text.png --psf disk:radius=2 -o out.html", "text.png is not a picture", 1),
@@ -190,3 +190,40 @@ def test_floats_that_look_like_levels_are_said_to_be_and_no_white_picture_is_wri
     assert refused.returncode == 1
     _assert_one_line(refused.stderr, f"out.png would be all but white: {says}")
     assert not (folder / "out.png").exists()
+
+
+@pytest.mark.parametrize(
+    "command", [f"deblur photo.png --psf {DISK}", f"degrade photo.png --psf {DISK}", "upsample photo.png"]
+)
+def test_force_puts_a_picture_in_the_place_of_its_own_source(folder: Path, command: str) -> None:
+    before = (folder / "photo.png").read_bytes()
+    for output in ("photo.png", "soft.png"):
+        result = subprocess.run(
+            [COMMAND, *command.split(), "-o", output, "--force"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == 0, result.stderr
+        assert read_image(folder / output).format == "PNG"
+        assert (folder / output).read_bytes() != before
+        assert not (folder / output).is_symlink()  # the link is replaced, not what it points to
+        assert (folder / "hard.png").read_bytes() == before
+
+
+def test_force_never_replaces_the_psf_or_the_mask_or_an_input_of_a_batch(folder: Path) -> None:
+    np.save(folder / "mask.npy", np.ones((45, 63), bool))
+    np.save(folder / "psf.npy", np.ones((3, 5)))
+    before = _state(folder)
+    for arguments in (
+        "photo.png --psf psf.npy -o psf.npy",
+        "photo.png --psf psf.npy --mask mask.npy -o mask.npy",
+        f"photo.png there.png --psf {DISK} -o .",
+    ):
+        result = subprocess.run(
+            [COMMAND, "deblur", *arguments.split(), "--force"], cwd=folder, capture_output=True, text=True, check=False
+        )
+        assert result.returncode in (1, 2)
+        assert "input" in result.stderr
+        assert _state(folder) == before

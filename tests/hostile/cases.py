@@ -247,9 +247,10 @@ def same_file() -> Iterator[Case]:
 
     for name in ("photo.png", "hard.png", "soft.png", "./photo.png", "sub/../photo.png", "sub/folder/photo.png"):
         for number in range(3):
-            yield Case(
-                f"same {name} {number}", reading(number, "photo.png", out=name), REFUSED, prepare=prepare, out=None
-            )
+            call = reading(number, "photo.png", out=name)[:-2]
+            yield Case(f"same {name} {number}", call, REFUSED, prepare=prepare, out=None)
+            if name not in ("hard.png", "soft.png"):
+                yield Case(f"same {name} {number} --force", [*call, "--force"], FINE, prepare=prepare, out="photo.png")
     call = ["deblur", "photo.png", "--psf", "psf.png", "--mask", "mask.png", "--force", "-o"]
     files = {
         "psf.png": pictures.pillow("PNG", pictures.scene()[:5, :7]),
