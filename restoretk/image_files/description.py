@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from restoretk.image_files import exif
+from restoretk.image_files.microscopy import Microscopy
 from restoretk.image_files.record import WRITTEN, ImageFile, shown
 from restoretk.image_files.writing import what_is_lost
 
@@ -33,6 +34,7 @@ def describe(file: ImageFile) -> dict[str, Any]:
         "transparency": _transparency(file),
         "orientation": file.orientation,
         "dpi": None if file.dpi is None else [round(float(value), 3) for value in file.dpi],
+        "calibration": {} if file.microscopy is None else _calibration(file.microscopy),
         "lowest": None if image.mask.all() else float(image.min()),
         "highest": None if image.mask.all() else float(image.max()),
         "missing_values": int(np.count_nonzero(image.mask)),
@@ -62,6 +64,11 @@ def made_by_of(file: ImageFile) -> list[dict[str, Any]]:
             except (ValueError, RecursionError):
                 continue  # a text that only begins like a record
     return records
+
+
+def _calibration(microscopy: Microscopy) -> dict[str, Any]:
+    found = microscopy.calibration().items()
+    return {_printable(key): _printable(value) if isinstance(value, str) else value for key, value in found}
 
 
 def _transparency(file: ImageFile) -> str:

@@ -179,6 +179,7 @@ def _record(
         orientation=decoded.orientation,
         header=decoded.header,
         microscope=decoded.microscope,
+        microscopy=decoded.microscopy,
         png_chunks=decoded.png_chunks,
         notes=(*said, *decoded.notes),
     )

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from restoretk._arrays import Array
+from restoretk.image_files.microscopy import Microscopy
 
 #: Which format a file name asks for. What a file *is* is told by its first bytes, never by its name.
 SUFFIXES = {
@@ -97,6 +98,8 @@ class ImageFile:
         The cards of a FITS header.
     microscope : bool
         Whether the metadata of a TIFF are those of a microscope's program (ImageJ, OME, ...).
+    microscopy : Microscopy or None
+        What ImageJ or OME says beside the pixels, their sizes among it.
     notes : tuple of str
         Sentences about how the file was read, where there is more than one way to.
     left_behind : tuple of str
@@ -123,6 +126,7 @@ class ImageFile:
     orientation: int = 1
     header: str = ""
     microscope: bool = False
+    microscopy: Microscopy | None = None
     png_chunks: Mapping[str, bytes] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -160,6 +164,7 @@ class Decoded:
     pages: int = 1
     header: str = ""
     microscope: bool = False
+    microscopy: Microscopy | None = None
     png_chunks: Mapping[str, bytes] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     assumed: str = ""

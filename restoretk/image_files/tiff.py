@@ -16,6 +16,7 @@ from restoretk._arrays import Array
 from restoretk.image_files import exif, xmp
 from restoretk.image_files.deep import decode_deep
 from restoretk.image_files.limits import Limits
+from restoretk.image_files.microscopy import Microscopy, imagej_of, ome_of
 from restoretk.image_files.record import Decoded, Refusal
 from restoretk.image_files.tiff_layout import check_directories, check_segments
 
@@ -31,8 +32,7 @@ _INCH = 2  # TIFF 6.0, ResolutionUnit
 def decode_tiff(data: bytes, limits: Limits) -> Decoded | None:
     """The pixels of a TIFF; None where tifffile lacks the codec and Pillow reads the file exactly.
 
-    Decoded from bytes, so that no other file is opened whatever the descriptions say; those of microscopes (OME-XML) are
-    not parsed, since their text may be hostile.
+    Decoded from bytes, so that no other file is opened whatever the descriptions say.
     """
     import tifffile
 
@@ -56,6 +56,7 @@ def decode_tiff(data: bytes, limits: Limits) -> Decoded | None:
             check_segments(data, [each for series in tiff.series for each in series.pages if each is not None])
             pixels, axes = _one_array(list(tiff.series))
             axes, assumed = _read_planes(page, tiff.shaped_metadata, axes)
+        pixels, axes, microscopy = _with_microscopy(tiff, pixels, axes)
         if "Y" not in axes or "X" not in axes:
             raise Refusal(f"has the axes {axes}, among which are no rows and columns (Y, X)")
         stored = pixels.dtype
@@ -71,15 +72,16 @@ def decode_tiff(data: bytes, limits: Limits) -> Decoded | None:
             alpha=_has_alpha(page, pixels, axes),
             orientation=_orientation(page),
             exif=exif.from_tiff(data),
-            text=_records(tiff.shaped_metadata),
-            microscope=bool(page.is_ome or page.is_imagej or page.is_micromanager or page.is_lsm),
+            text=_records(tiff.shaped_metadata, microscopy),
+            microscope=_of_a_microscope(page),
+            microscopy=microscopy,
             xmp=None if packet is None else xmp.with_orientation_1(packet),
             icc_profile=page.iccprofile,
             dpi=_dpi(page),
             mode=f"{_word(page.photometric)}, {stored}, {_word(page.compression)}",
             bit_depth=int(page.bitspersample),
             pages=len(tiff.pages),
-            left_behind=_left_behind(page, data),
+            left_behind=_left_behind(page, data, microscopy),
             assumed=assumed,
         )
 
@@ -89,10 +91,24 @@ def _word(number: Any) -> str:
     return str(getattr(number, "name", number)).lower()
 
 
-def _records(shaped: Any) -> dict[str, str]:
+def _of_a_microscope(page: Any) -> bool:
+    return bool(page.is_ome or page.is_imagej or page.is_micromanager or page.is_lsm)
+
+
+def _with_microscopy(tiff: Any, pixels: Array, axes: str) -> tuple[Array, str, Microscopy | None]:
+    """The pixels in the axes that a microscope's program says they have, and what it says."""
+    page = tiff.pages.first
+    if page.is_ome and (found := ome_of(page.description, pixels.shape, axes)) is not None:
+        microscopy, shape, axes = found
+        return pixels.reshape(shape), axes, microscopy
+    return pixels, axes, imagej_of(tiff, pixels.shape, axes) if page.is_imagej else None
+
+
+def _records(shaped: Any, microscopy: Microscopy | None) -> dict[str, str]:
     """How a stack was made, where this program wrote it beside its axes: records in JSON, one a line."""
     records = [record for entry in shaped or () for record in entry.get("restoretk", ()) if isinstance(record, dict)]
-    return {"restoretk": "\n".join(json.dumps(record) for record in records)} if records else {}
+    lines = "\n".join(json.dumps(record) for record in records) or (microscopy.records() if microscopy else "")
+    return {"restoretk": lines} if lines else {}
 
 
 def _orientation(page: Any) -> int:
@@ -100,10 +116,10 @@ def _orientation(page: Any) -> int:
     return int(value) if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _left_behind(page: Any, data: bytes) -> tuple[str, ...]:
-    """What is not carried: descriptions that say how a microscope stored the stack, EXIF of a BigTIFF, smaller copies."""
+def _left_behind(page: Any, data: bytes, microscopy: Microscopy | None) -> tuple[str, ...]:
+    """What is not carried: a microscope's description that is not understood, EXIF of a BigTIFF, smaller copies."""
     seen = {
-        "the description of its microscope": page.is_ome or page.is_imagej or page.is_micromanager or page.is_lsm,
+        "the description of its microscope": microscopy is None and _of_a_microscope(page),
         "EXIF": data[2:4] in (b"+\0", b"\0+") and 34665 in page.tags,
         "the smaller copies inside": 330 in page.tags,
     }

@@ -32,8 +32,11 @@ def encode_tiff(pixels: Array, axes: str | None, *, alpha: bool, like: ImageFile
         options |= {"resolution": like.dpi, "resolutionunit": "INCH"}
     if like.xmp:
         options["extratags"] = [(_XMP, _BYTE, len(like.xmp), like.xmp, True)]
-    plain = axes in _PLAIN
-    if not plain and axes is not None:
+    microscopy = like.microscopy if like.microscopy is not None and like.microscopy.fits(pixels.dtype, axes) else None
+    plain = axes in _PLAIN and microscopy is None
+    if microscopy is not None and axes is not None:
+        options |= microscopy.options(pixels, axes, made_by, like.dtype)
+    elif not plain and axes is not None:
         records = [json.loads(line) for line in made_by.splitlines()]
         options["metadata"] = {"axes": axes} | ({"restoretk": records} if records else {})
     else:

@@ -148,8 +148,8 @@ def what_is_lost(like: ImageFile, format_: str) -> tuple[str, ...]:
         check_shape(format_, like)
     except Refusal as refusal:
         return (f"everything: it {refusal}",)
-    _, depth = dtype_for(format_, like.dtype, like, allow_loss=True)
-    return (*((depth,) if depth else ()), *losses(format_, like), *only_said(format_, like))
+    dtype, depth = dtype_for(format_, like.dtype, like, allow_loss=True)
+    return (*((depth,) if depth else ()), *losses(format_, like), *only_said(format_, like, dtype))
 
 
 def _like(image: Array, like: ImageFile | None, channel_axis: int | None, *, floats: bool) -> ImageFile:
@@ -232,7 +232,7 @@ def _encoded(
         raise ImageFileError(f"{words} {refusal}") from None
     except Exception as error:  # the encode boundary: the twin of the decode boundary in reading.py
         raise ImageFileError(f"{words} cannot be encoded as {name}: {' '.join(str(error).split())}") from error
-    said = () if strip else only_said(name, like)
+    said = () if strip else only_said(name, like, target)
     written = WrittenFile(
         path=Path("-"),
         format=name,
@@ -250,7 +250,16 @@ def _as_held(name: str, like: ImageFile, lost: tuple[str, ...], *, strip: bool) 
     alpha = like.alpha if FORMATS[name].alpha else None
     if strip:
         return replace(
-            like, alpha=alpha, exif=None, icc_profile=None, xmp=None, dpi=None, text={}, png_chunks={}, header=""
+            like,
+            alpha=alpha,
+            exif=None,
+            icc_profile=None,
+            xmp=None,
+            dpi=None,
+            text={},
+            png_chunks={},
+            header="",
+            microscopy=None,
         )
     dropped = {word.split()[0] for word in lost}
     return replace(
