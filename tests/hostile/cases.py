@@ -284,20 +284,17 @@ def broken_writes() -> Iterator[Case]:
 
         def unreadable(folder: Path) -> None:
             (folder / "photo.png").chmod(0)
-            folder.chmod(0o777)
 
         def read_only(folder: Path) -> None:
             folder.chmod(0o555)
 
         for number in range(3):
-            nobody = {"as_nobody": True}
-            yield Case(
-                f"rights unreadable {number}", reading(number, "photo.png"), REFUSED, {}, unreadable, more=nobody
-            )
+            bare = {"without_privileges": True}
+            yield Case(f"rights unreadable {number}", reading(number, "photo.png"), REFUSED, {}, unreadable, more=bare)
             call = reading(number, "photo.png")
-            yield Case(f"rights read-only {number}", call, REFUSED, {}, read_only, more=nobody)
+            yield Case(f"rights read-only {number}", call, REFUSED, {}, read_only, more=bare)
             call = reading(number, "photo.png", out="new.png")
-            yield Case(f"rights read-only new {number}", call, REFUSED, {}, read_only, out=None, more=nobody)
+            yield Case(f"rights read-only new {number}", call, REFUSED, {}, read_only, out=None, more=bare)
 
 
 def hostile_options() -> Iterator[Case]:
