@@ -45,7 +45,7 @@ def frame_noise_sigma(
         seen = np.maximum(
             seen, _blur_power(psf, signed) * signal_power(np.meshgrid(*signed, indexing="ij", sparse=True))
         )
-    dark = seen < _DARK * noise_sigma**2
+    dark = seen < _DARK * noise_sigma * noise_sigma
     dark.flat[0] = False
     if np.count_nonzero(dark) * len(stack) < _LEAST_DARK:
         return noise_sigma

@@ -195,11 +195,11 @@ class Problem:
     @property
     def noise_sigma(self) -> float:
         """The fitted noise level, root mean square over the K fits."""
-        return float(np.sqrt(np.mean([fit.noise_sigma**2 for fit in self.fits])))
+        return float(np.sqrt(np.mean([fit.noise_sigma * fit.noise_sigma for fit in self.fits])))
 
     def noise_variance(self) -> Array:
         """The fitted noise variances, shape (K, 1, ...), in the precision of the planes."""
-        variances = np.array([fit.noise_sigma**2 for fit in self.fits], self.planes.dtype)
+        variances = np.array([fit.noise_sigma * fit.noise_sigma for fit in self.fits], self.planes.dtype)
         return variances.reshape((-1,) + (1,) * len(self.torus))
 
     def signal_power(self) -> Array:

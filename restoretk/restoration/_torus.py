@@ -110,7 +110,7 @@ def _complete(
     for index, plane in enumerate(guess):
         which = index if len(psfs) > 1 else 0
         fitted = fit_signal_spectrum(plane[None], psfs[which], periodic=torus == plane.shape)
-        expected = np.abs(otf[which]) ** 2 * fitted.power(torus) + fitted.noise_sigma**2
+        expected = np.abs(otf[which]) ** 2 * fitted.power(torus) + fitted.noise_sigma * fitted.noise_sigma
         hole = None if missing is None else missing[index]
         continued, steps = extend_unknown(plane, 1 / expected, torus, mask=hole)
         completed.append(continued)

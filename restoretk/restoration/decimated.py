@@ -255,7 +255,7 @@ def decimated_wiener(
         gain = np.abs(on_frame.adjoint_transfer()) ** 2
         signal_spectrum = fit_decimated_spectrum(planes, gain, factor, sigma, periodic=boundary == "wrap")
     signal = signal_spectrum.power_at(_frequencies(operator.large_shape))
-    expected = operator.class_mean(np.abs(operator.adjoint_transfer()) ** 2 * signal) + sigma**2
+    expected = operator.class_mean(np.abs(operator.adjoint_transfer()) ** 2 * signal) + sigma * sigma
     # The mean of the scene is not a draw from its spectrum: it is taken off and given back.
     level = planes.mean(axis=tuple(range(1, planes.ndim)), keepdims=True)
     if boundary == "unknown":

@@ -51,7 +51,7 @@ def fit_decimated_spectrum(
         # A constant picture: nothing to fit, and every filter leaves it alone.
         return SignalSpectrum(1.0, 2.0, 0.3, isotropic, noise_sigma)
     squared, seen = _class_members(indices, frame, gain, factor)
-    floor = max(noise_sigma**2 / scale, _LOWEST_NOISE)
+    floor = max(noise_sigma * noise_sigma / scale, _LOWEST_NOISE)
     share = weights / weights.sum()
 
     def misfit(parameters: Array) -> tuple[float, Array]:

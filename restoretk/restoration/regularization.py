@@ -257,7 +257,7 @@ def _discrepancy(statistics: SpectralStatistics, name: str, noise_sigma: float) 
 
     def excess(tried: Array) -> Array:
         share = 1 - statistics.degrees_of_freedom(tried) / statistics.bins if corrected else np.ones(len(tried))
-        return statistics.residual_power(tried) - statistics.pixels * noise_sigma**2 * share
+        return statistics.residual_power(tried) - statistics.pixels * noise_sigma * noise_sigma * share
 
     candidates = statistics.candidates()
     candidates = np.concatenate(
@@ -268,14 +268,14 @@ def _discrepancy(statistics: SpectralStatistics, name: str, noise_sigma: float) 
     if under.size == 0 or values[-1] <= 0:
         side, index = ("below", 0) if under.size == 0 else ("above", -1)
         powers = statistics.residual_power(candidates[[0, -1]])
-        target = statistics.pixels * noise_sigma**2
+        target = statistics.pixels * noise_sigma * noise_sigma
         note = (
             f"the constraint cannot be met: the noise power {target:.4g} is {side} every residual power, "
             f"{powers[0]:.4g} to {powers[-1]:.4g}; the nearest end of the range is used"
         )
         return Criterion(name, float(candidates[index]), candidates, values, attained=False, note=note)
     last = int(under[-1])
-    scale = max(statistics.pixels * noise_sigma**2, np.finfo(float).tiny)
+    scale = max(statistics.pixels * noise_sigma * noise_sigma, np.finfo(float).tiny)
     log_root = brentq(
         lambda log: float(excess(np.exp(np.array([log])))[0]) / scale,
         np.log(candidates[last]),

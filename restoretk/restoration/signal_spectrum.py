@@ -102,7 +102,8 @@ class SignalSpectrum:
 
     def noise_to_signal_at(self, frequencies: Sequence[Array]) -> Array:
         """Give sigma^2 / S at frequencies in cycles per pixel."""
-        ratio: Array = self.noise_sigma**2 / np.maximum(self.power_at(frequencies), np.finfo(np.float32).tiny)
+        variance = self.noise_sigma * self.noise_sigma  # not **2: pow() rounds otherwise for twice the light
+        ratio: Array = variance / np.maximum(self.power_at(frequencies), np.finfo(np.float32).tiny)
         return ratio
 
     def parameters(self) -> dict[str, float]:
@@ -262,7 +263,7 @@ def _cells(
     """The departures from the law, from more bins than the law itself needs: each cell has but a few."""
     indices, frequencies, place, counts = _cell_bins(tuple(shape), skip)
     signal = otf_power[indices] * fitted.power_at(frequencies)
-    expected = signal + fitted.noise_sigma**2
+    expected = signal + fitted.noise_sigma * fitted.noise_sigma
     return fit_cells(place, len(shape), power[indices] / expected - 1, signal / expected, counts)
 
 
@@ -303,7 +304,7 @@ def _noise_bounds(noise_sigma: float | None, ceiling: float | None, scale: float
     """Bounds of log(sigma^2 / scale)."""
     lowest = float(np.log(LOWEST_NOISE))
     if noise_sigma is not None:
-        known = max(float(np.log(max(noise_sigma**2 / scale, LOWEST_NOISE))), lowest)
+        known = max(float(np.log(max(noise_sigma * noise_sigma / scale, LOWEST_NOISE))), lowest)
         return known, known
-    highest = 1.0 if ceiling is None else float(np.log(max(ceiling**2 / scale, 10 * LOWEST_NOISE)))
+    highest = 1.0 if ceiling is None else float(np.log(max(ceiling * ceiling / scale, 10 * LOWEST_NOISE)))
     return lowest, highest

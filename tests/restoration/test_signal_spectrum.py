@@ -215,3 +215,14 @@ def test_a_turned_picture_has_the_turned_spectrum(
     else:
         expected = np.roll(np.fliplr(once.power_at(full)), 1, 1)
     np.testing.assert_allclose(again.power_at(full_again), expected, rtol=2e-3)
+
+
+@pytest.mark.parametrize("exponent", [1, -3, 5, 8, -7])
+def test_the_spectrum_of_twice_the_light_is_four_times_as_strong_bit_for_bit(exponent: int) -> None:
+    psf = np.array([[0.52370297, 0.47629703]])
+    for seed in range(110, 130):
+        image = 0.5 + 0.1 * np.random.default_rng(seed).standard_normal((9, 9))
+        once, scaled = (fit_signal_spectrum(picture, psf) for picture in (image, np.ldexp(image, exponent)))
+        np.testing.assert_array_equal(scaled.power((12, 13)), np.ldexp(once.power((12, 13)), 2 * exponent))
+        ratio = scaled.noise_to_signal((12, 13))
+        np.testing.assert_array_equal(ratio, once.noise_to_signal((12, 13)))
