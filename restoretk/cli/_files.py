@@ -73,6 +73,7 @@ class FileOptions:
     strip: bool
     allow_loss: bool
     hdu: str | None
+    channel_axis: int | None
     limits: dict[str, int]
     max_memory: int | None
     jobs: int
@@ -102,7 +103,7 @@ class Asked:
         """From the arguments that click hands to a command."""
         limits = {name: given.pop(f"max_{name}") for name in LIMITS}
         limits = {name: value for name, value in limits.items() if value is not None}
-        names = ("dtype", "quality", "strip", "allow_loss", "hdu", "max_memory")
+        names = ("dtype", "quality", "strip", "allow_loss", "hdu", "channel_axis", "max_memory")
         files = FileOptions(limits=limits, jobs=given["jobs"], **{name: given.pop(name) for name in names})
         return cls(files=files, **given)
 
@@ -120,6 +121,12 @@ def files_options(output_help: str) -> Callable[[Command], Command]:
         click.option("--strip", is_flag=True, help="Leave out EXIF, colour profile, XMP, resolution and text."),
         click.option("--allow-loss", is_flag=True, help="Write what the format holds, and say what it does not."),
         click.option("--hdu", metavar="NUMBER|NAME", help="Which unit of a FITS file."),
+        click.option(
+            "--channel-axis",
+            type=int,
+            metavar="N",
+            help="Which axis of a .npy, .fits or .tif holds channels, where the file does not say: 0 the first, -1 the last.",
+        ),
         click.option("-r", "--recursive", is_flag=True, help="Also the folders inside a folder; the tree is kept."),
         click.option(
             "-j", "--jobs", type=click.IntRange(1, 256), default=1, show_default=True, help="Files worked on at a time."

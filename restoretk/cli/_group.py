@@ -103,7 +103,7 @@ def failure_of(error: Exception, *, about: str = "") -> Failure:
         return error
     if isinstance(error, OptionError):
         return Failure(error, exit_code=2)
-    text = one_line(error)
+    text = in_options(one_line(error))
     if not isinstance(error, (ValueError, TypeError, OverflowError, OSError, MemoryError, click.ClickException)):
         text = f"{type(error).__name__}: {text} (not foreseen; --debug shows where)"
     if about:
@@ -125,6 +125,25 @@ def one_line(error: BaseException | str) -> str:
     if len(line) > _LONGEST:
         line = f"{line[: _LONGEST // 2]} [...] {line[-_LONGEST // 2 :]}"
     return line or type(error).__name__
+
+
+#: What the library calls a thing, and how the same is asked for on the command line.
+_IN_OPTIONS = {
+    "mask='saturated'": "--mask saturated",
+    "weights='poisson'": "--method NAME:weights=poisson",
+    "per_channel=True": "--method NAME:per_channel=true",
+    "a given noise_to_signal": "--method wiener:noise_to_signal=NUMBER",
+    "subtract_background(psf) takes it off": "restoretk psf FILE --subtract-background -o clean.npy takes it off",
+    "needs the channel_axis of an image": "needs channels (--channel-axis) in a picture",
+    "pass channel_axis=-1": "--channel-axis -1 says so",
+}
+
+
+def in_options(text: str) -> str:
+    """A sentence of the library in the words of the command line."""
+    for python, option in _IN_OPTIONS.items():
+        text = text.replace(python, option)
+    return text
 
 
 _LONGEST = 2000  # characters of an error: one that repeats a value of a thousand digits hides what is wrong with it
@@ -193,7 +212,7 @@ def say(message: str, *, level: str = "note") -> None:
     Levels: ``note``; ``choice``, what was chosen for this file, which a batch says only with --verbose; ``detail``, said
     only with --verbose.
     """
-    line = printable(" ".join(message.split()))
+    line = printable(in_options(" ".join(message.split())))
     listener = _LISTENER.get()
     if listener is not None:
         listener(level, line)

@@ -75,6 +75,8 @@ class Job:
                 source = decode_image(data, name="stdin", allow_nan=allow_nan, limits=limits, hdu=unit)
             else:
                 source = read_image(self.source, allow_nan=allow_nan, limits=limits, hdu=unit)
+        if self._options.channel_axis is not None:
+            source = with_channel_axis(source, self._options.channel_axis, str(self.source))
         for warning in warned:
             say(f"warning: {warning.message}")
         shape = " x ".join(map(str, source.image.shape))
@@ -135,6 +137,35 @@ class Job:
             # In a batch of many formats a quality is for those that have one.
             "quality": None if lossless else options.quality,
         }
+
+
+def with_channel_axis(source: ImageFile, channel_axis: int, name: str) -> ImageFile:
+    """The picture with its channels on the axis that a person named, if the file does not contradict.
+
+    Raises
+    ------
+    ValueError
+        For an axis that there is not, that holds rows or columns, or of a file whose channels lie on another.
+    """
+    axes, ndim = source.axes, source.image.ndim
+    if not -ndim <= channel_axis < ndim or ndim < 2:
+        raise ValueError(
+            f"--channel-axis must be one of the axes of {name}, shape {source.image.shape}, got {channel_axis}"
+        )
+    axis = channel_axis % ndim
+    if source.channel_axis is not None:
+        if source.channel_axis == axis:
+            return source
+        raise ValueError(
+            f"--channel-axis must be {source.channel_axis}, where {name} has its colours, got {channel_axis}"
+        )
+    if axes is None:
+        return replace(source, channel_axis=axis)
+    if axes[axis] in "YX":
+        raise ValueError(
+            f"--channel-axis must not be an axis of rows or columns of {name} ({axes}), got {channel_axis}"
+        )
+    return replace(source, channel_axis=axis, axes=f"{axes[:axis]}C{axes[axis + 1 :]}")
 
 
 def _format_like(source: ImageFile) -> str:

@@ -88,6 +88,11 @@ def read_psf(spec: str, source: ImageFile) -> Array:
 
     shape, channel_axis = source.image.shape, source.channel_axis
     psf = spelled("--psf", lambda text: make_psf(text, image_shape=shape, channel_axis=channel_axis), spec)
+    if channel_axis is None and psf.ndim == len(shape) == 3 and psf.shape[0] == shape[0] and not _has_slices(source):
+        say(
+            f"warning: {file_of(spec)}, shape {psf.shape}, is taken for one psf of three axes, as for a volume: "
+            "--channel-axis 0 makes it one psf for each channel"
+        )
     if channel_axis is None or psf.ndim != len(shape):
         say_background(psf, spec)
         return psf
@@ -96,6 +101,16 @@ def read_psf(spec: str, source: ImageFile) -> Array:
     for index, each in enumerate(psfs):
         say_background(each, spec, channel=index)
     return psf
+
+
+def _has_slices(source: ImageFile) -> bool:
+    return source.axes is not None and "Z" in source.axes
+
+
+def named(spec: str | None) -> str | None:
+    """A specification as it stands in a record: of a file its name, since where it lies is nobody's business."""
+    file = None if spec is None else file_of(spec)
+    return spec if file is None else file.name
 
 
 def say_background(psf: Array, spec: str, channel: int | None = None) -> None:

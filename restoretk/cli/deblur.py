@@ -13,6 +13,7 @@ from restoretk.cli._options import (
     boundary_option,
     encoded,
     file_of,
+    named,
     psf_option,
     read_psf,
     read_space,
@@ -153,7 +154,7 @@ def deblur_picture(
     said = "is a flat background"  # of a psf from a file, where it was read
     for warning in (*(text for text in restoration.warnings if said not in text), *_off_centre(psf, source)):
         say(f"warning: {warning}")
-    made_by = {"command": "deblur", "psf": psf_spec, "boundary": boundary, "mask": mask_spec, **found}
+    made_by = {"command": "deblur", "psf": named(psf_spec), "boundary": boundary, "mask": named(mask_spec), **found}
     made_by.pop("warnings", None)
     written = job.write(values, source, made_by=made_by)
     found["warnings"] = [*found["warnings"], *([light.warning] if light.warning else [])]

@@ -12,6 +12,7 @@ from restoretk.cli._options import (
     boundary_option,
     encoded,
     file_of,
+    named,
     noise_option,
     psf_option,
     read_psf,
@@ -112,5 +113,5 @@ def degrade_picture(
     if light.curves or light.space == "srgb":
         say(f"blurred in {light.words}", level="choice")
     done = {"psf": psf_spec, "noise": noise_spec, "seed": seed, "boundary": boundary, **light.as_dict()}
-    written = job.write(values, source, made_by={"command": "degrade", **done})
+    written = job.write(values, source, made_by={"command": "degrade", **done, "psf": named(psf_spec)})
     return {**done, "clipped": written.clipped, "lost": written.lost}

@@ -96,7 +96,11 @@ def upsample_picture(job: Job, *, factor: int, kernel: str) -> dict[str, Any]:
             large = unpremultiply(large, alpha, axis, hidden=hidden)
         source = replace(source, alpha=alpha)
     done = {"factor": factor, "kernel": kernel}
-    written = job.write(large, source, made_by={"command": "upsample", **done})
+    written = job.write(
+        large,
+        source,
+        made_by={"command": "upsample", "factor": factor, "kernel": kernel_file.name if kernel_file else kernel},
+    )
     return {**done, "clipped": written.clipped, "lost": written.lost}
 
 

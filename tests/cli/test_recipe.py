@@ -151,6 +151,7 @@ def test_every_option_is_either_of_the_pixels_or_of_the_call() -> None:
         "strip",
         "allow-loss",
         "hdu",
+        "channel-axis",
     ]
     assert list(_spellings(deblur)) == expected
     names = {option.name for option in deblur.params}
