@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from restoretk.cli._group import Failure
 from restoretk.cli._options import force_option, output_option, print_json
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def explain(
             options["output_padding"] = _whole(output_padding or "0", "--output-padding")
             record = _layer(shape, mask, kernel, options)
     except (ValueError, TypeError) as error:
-        raise click.ClickException(str(error)) from error
+        raise Failure(error, exit_code=2) from error  # all its numbers come from options
     if output is not None:
         from restoretk.report import write_explanation
 
@@ -199,7 +200,7 @@ def _print_solutions(
             dilation=dilation,
         )
     except (ValueError, TypeError) as error:
-        raise click.ClickException(str(error)) from error
+        raise Failure(error, exit_code=2) from error  # all its numbers come from options
     if as_json:
         print_json(found.as_dict())
     elif found.unreachable is not None:

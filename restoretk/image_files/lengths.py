@@ -46,7 +46,7 @@ def read_whole(file: BinaryIO, limits: Limits, *, only_pictures: bool = False) -
         data += more
         limits.check_file(len(data))
         if longest is not None and len(data) > longest:
-            raise Refusal(f"is longer than a {format_} with its header can be ({longest} bytes)")
+            raise Refusal(f"is longer than any {format_} with its header can be ({longest} bytes)")
         if not more:
             return bytes(data)
 

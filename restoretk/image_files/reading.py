@@ -102,7 +102,7 @@ def _decoded(
         raise ImageFileError(f"{shown(name)} {not_a_picture(name, data)}")
     if hdu is not None and format_ != "FITS":
         raise ImageFileError(
-            f"{shown(name)} is a {format_} file, which has no FITS units: hdu must be None, got {hdu!r}"
+            f"{shown(name)} is {format_}, which has no units as FITS has: hdu must be None, got {hdu!r}"
         )
     try:
         decoded = _decode(data, format_, limits, hdu)

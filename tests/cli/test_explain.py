@@ -128,9 +128,9 @@ def test_help_begins_with_examples():
 )
 def test_bad_input_gets_one_clear_line_and_no_traceback(arguments, message):
     code, out, err = run(*arguments)
-    assert code != 0
+    assert code == 2
     assert out == ""
-    assert err.splitlines()[-1].startswith("Error: ")
+    assert err.splitlines()[-1].startswith(("Error: ", "restoretk: error: "))
     assert message in err.splitlines()[-1]
     assert "Traceback" not in err
 
