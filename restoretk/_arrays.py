@@ -189,8 +189,9 @@ def from_unit(result: Array, unit: int) -> Array:
 
 def check_finite(array: Array, name: str) -> None:
     """Raise ValueError with the number of NaN or infinite values and the first position."""
-    bad = ~np.isfinite(array)
-    if bad.any():
+    finite = np.isfinite(array)
+    if not finite.all():
+        bad = ~finite
         first = tuple(int(i) for i in np.argwhere(bad)[0])
         raise ValueError(f"{name} must be finite, got {int(bad.sum())} NaN or infinite values, the first at {first}")
 
@@ -209,19 +210,8 @@ def to_planes(
         If there are fewer than ``spatial_ndim`` axes left, or if ``channel_axis`` is not an axis of the array, or if an
         array that looks like colour comes without ``channel_axis`` (its channels would be filtered as columns).
     """
-    if channel_axis is not None and not -array.ndim <= channel_axis < array.ndim:
-        raise ValueError(f"channel_axis must be an axis of {name} of shape {array.shape}, got {channel_axis}")
+    check_layout(array.shape, spatial_ndim, channel_axis, name)
     moved = array if channel_axis is None else np.moveaxis(array, channel_axis, 0)
-    if moved.ndim - (channel_axis is not None) < spatial_ndim:
-        raise ValueError(
-            f"{name} of shape {array.shape} with channel_axis={channel_axis} has fewer than the {spatial_ndim} spatial "
-            f"axes of the psf"
-        )
-    if channel_axis is None and looks_like_colour(array.shape, spatial_ndim):
-        raise ValueError(
-            f"{name} of shape {array.shape} looks like colour and the psf has {spatial_ndim} axes: pass channel_axis=-1, "
-            f"or move the spatial axes to the end"
-        )
     lead, spatial = moved.shape[: moved.ndim - spatial_ndim], moved.shape[moved.ndim - spatial_ndim :]
     planes = moved.reshape((-1, *spatial))
 
@@ -230,6 +220,50 @@ def to_planes(
         return restored if channel_axis is None else np.moveaxis(restored, 0, channel_axis)
 
     return planes, from_planes
+
+
+def check_out(out: object, image: npt.ArrayLike) -> Array | None:
+    """The array that a result of the shape and dtype of the image is to be written to, None for a new one.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what is no array of that shape and dtype that can be written to, or shares memory with the image without being
+        the image.
+    """
+    if out is None:
+        return None
+    if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
+        raise TypeError(f"out must be a numpy array, got {type(out).__name__}")
+    array = np.asarray(image)
+    if out.shape != array.shape or out.dtype != array.dtype or not out.dtype.isnative:
+        raise ValueError(
+            f"out must have the shape {array.shape} and the dtype {array.dtype} of the image, in native byte order, got "
+            f"{out.shape} and {out.dtype}"
+        )
+    if not out.flags.writeable:
+        raise ValueError("out must be an array that can be written to, got a read-only one")
+    same = out.ctypes.data == array.ctypes.data and out.strides == array.strides
+    if np.may_share_memory(out, array) and not same:
+        raise ValueError("out must be the image itself or share no memory with it")
+    return out
+
+
+def check_layout(shape: tuple[int, ...], spatial_ndim: int, channel_axis: int | None, name: str = "image") -> None:
+    """Raise ValueError for an array of a shape that `to_planes` refuses."""
+    ndim = len(shape)
+    if channel_axis is not None and not -ndim <= channel_axis < ndim:
+        raise ValueError(f"channel_axis must be an axis of {name} of shape {shape}, got {channel_axis}")
+    if ndim - (channel_axis is not None) < spatial_ndim:
+        raise ValueError(
+            f"{name} of shape {shape} with channel_axis={channel_axis} has fewer than the {spatial_ndim} spatial axes of "
+            f"the psf"
+        )
+    if channel_axis is None and looks_like_colour(shape, spatial_ndim):
+        raise ValueError(
+            f"{name} of shape {shape} looks like colour and the psf has {spatial_ndim} axes: pass channel_axis=-1, or move "
+            f"the spatial axes to the end"
+        )
 
 
 def looks_like_colour(shape: tuple[int, ...], spatial_ndim: int) -> bool:

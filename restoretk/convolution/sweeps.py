@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
 
 import numpy as np
 import scipy.fft
@@ -20,40 +21,73 @@ _COLUMN_BLOCK = 1 << 19  # bytes of a block of columns
 _NARROWEST = 16  # columns: narrower blocks use only part of each line of the cache
 
 
-def filter_plane(plane: Array, apply: Callable[..., None], out: Array) -> None:
+class RowBlocks(Protocol):
+    """A plane of which blocks of rows can be read as floats and written: an array, or something like one."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows and columns."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """float32 or float64, of the rows that are read."""
+        ...
+
+    def __getitem__(self, rows: slice, /) -> Array: ...
+
+    def __setitem__(self, rows: slice, values: Array, /) -> None: ...
+
+
+def filter_plane(plane: RowBlocks, apply: Callable[..., None], out: RowBlocks) -> None:
     """A plane circularly filtered.
 
     Parameters
     ----------
-    plane : ndarray of shape (rows, columns), float32 or float64
+    plane : ndarray of shape (rows, columns), float32 or float64, or what gives its rows as such
     apply : callable (block, columns=slice) -> None
         Multiplies the block, the spectrum at ``half_spectrum[:, columns]``, in place. It is called once for each block of
         columns, by several threads at once where `scipy.fft.set_workers` allows them.
-    out : ndarray of the shape and dtype of the plane
+    out : of the shape and dtype of the plane
         May be the plane itself.
     """
-    spectrum = _transform_rows(plane)
+    spectrum = _empty_spectrum(plane)
+    _transform_rows(plane, spectrum)
     _filter_columns(spectrum, spectrum, apply, transformed=False)
     _transform_rows_back(spectrum, out)
 
 
-def filter_spectrum(spectrum: Array, apply: Callable[..., None], out: Array) -> None:
+def filter_spectrum(spectrum: Array, apply: Callable[..., None], out: RowBlocks) -> None:
     """As `filter_plane`, for a plane whose half spectrum is there already; it is left as it is."""
     filtered = np.empty_like(spectrum)
     _filter_columns(spectrum, filtered, apply, transformed=True)
     _transform_rows_back(filtered, out)
 
 
-def _transform_rows(plane: Array) -> Array:
-    """The real FFT of every row, shape (rows, columns // 2 + 1)."""
-    rows, columns = plane.shape
-    spectrum = np.empty((rows, columns // 2 + 1), np.result_type(plane.dtype, np.complex64))
+def transform_plane(plane: RowBlocks, out: Array) -> None:
+    """The half spectrum of a plane, as `scipy.fft.rfft2` gives it."""
+    _transform_rows(plane, out)
+    rows, columns = out.shape
 
     def work(block: slice) -> None:
-        spectrum[block] = scipy.fft.rfft(plane[block], axis=1, workers=1)
+        out[:, block] = scipy.fft.fft(out[:, block], axis=0, workers=1)
 
-    _share(work, blocks(rows, columns * plane.itemsize, _ROW_BLOCK, 1))
-    return spectrum
+    _share(work, blocks(columns, rows * out.itemsize, _COLUMN_BLOCK, _NARROWEST))
+
+
+def _empty_spectrum(plane: RowBlocks) -> Array:
+    rows, columns = plane.shape
+    return np.empty((rows, columns // 2 + 1), np.result_type(plane.dtype, np.complex64))
+
+
+def _transform_rows(plane: RowBlocks, out: Array) -> None:
+    """The real FFT of every row, shape (rows, columns // 2 + 1)."""
+    rows, columns = plane.shape
+
+    def work(block: slice) -> None:
+        out[block] = scipy.fft.rfft(plane[block], axis=1, workers=1)
+
+    _share(work, blocks(rows, columns * plane.dtype.itemsize, _ROW_BLOCK, 1))
 
 
 def _filter_columns(spectrum: Array, out: Array, apply: Callable[..., None], *, transformed: bool) -> None:
@@ -68,14 +102,14 @@ def _filter_columns(spectrum: Array, out: Array, apply: Callable[..., None], *, 
     _share(work, blocks(columns, rows * spectrum.itemsize, _COLUMN_BLOCK, _NARROWEST))
 
 
-def _transform_rows_back(spectrum: Array, out: Array) -> None:
+def _transform_rows_back(spectrum: Array, out: RowBlocks) -> None:
     """The inverse of `_transform_rows`."""
     columns = out.shape[1]
 
     def work(block: slice) -> None:
         out[block] = scipy.fft.irfft(spectrum[block], n=columns, axis=1, overwrite_x=True, workers=1)
 
-    _share(work, blocks(len(spectrum), columns * out.itemsize, _ROW_BLOCK, 1))
+    _share(work, blocks(len(spectrum), columns * out.dtype.itemsize, _ROW_BLOCK, 1))
 
 
 def blocks(size: int, bytes_each: int, wanted: int, least: int) -> Iterator[slice]:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-import scipy.ndimage
 
 from restoretk._arrays import Array, as_float_image, in_unit, looks_like_colour, plain_number, to_planes, unit_of
 
@@ -104,11 +103,13 @@ def estimate_poisson_gaussian(image: npt.ArrayLike, *, channel_axis: int | None 
 
 def _quiet_pixels(plane: Array) -> tuple[Array, Array]:
     """Local mean and unit-gain second difference at the pixels away from edges and clipping."""
+    from scipy.ndimage import correlate1d, gaussian_filter, uniform_filter  # only pictures with shot noise pay for it
+
     residual = plane
     for axis in range(plane.ndim):
-        residual = scipy.ndimage.correlate1d(residual, [1, -2, 1], axis=axis, mode="mirror") / np.sqrt(6)
-    mean = scipy.ndimage.uniform_filter(plane, 7)
-    smooth = scipy.ndimage.gaussian_filter(plane, 1.5)
+        residual = correlate1d(residual, [1, -2, 1], axis=axis, mode="mirror") / np.sqrt(6)
+    mean = uniform_filter(plane, 7)
+    smooth = gaussian_filter(plane, 1.5)
     slope = np.sqrt(sum(np.gradient(smooth, axis=axis) ** 2 for axis in range(plane.ndim)))
     low, high = plane.min(), plane.max()
     margin = 0.02 * (high - low)

@@ -60,7 +60,7 @@ def _background(problem: Problem) -> tuple[str, ...]:
 
 def _unlike_channels(problem: Problem) -> tuple[str, ...]:
     """A sentence where one strength is chosen for channels that differ much in noise."""
-    if not problem.channels or not 1 < len(problem.planes) <= _MOST_CHANNELS:
+    if not problem.channels or not 1 < len(problem.laid) <= _MOST_CHANNELS:
         return ()
     each_psf = problem.psfs * problem.planes_per_otf
     levels = [float(estimate_noise_sigma(plane, psf)) for plane, psf in zip(problem.observed, each_psf, strict=True)]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 
@@ -13,10 +14,19 @@ from restoretk.convolution.boundary import crop
 from restoretk.convolution.fourier import inverse_transform
 from restoretk.convolution.sweeps import filter_plane, filter_spectrum
 from restoretk.restoration._cautions import cautions, shot_noise_caution
+from restoretk.restoration._planes import PicturePlanes
 from restoretk.restoration._problem import Problem
 from restoretk.restoration._transfer import Transfer, whole_addend
 from restoretk.restoration.record import Criterion, Restoration
 from restoretk.restoration.weighted import WeightedSolution, solve_weighted
+
+
+def given(image: Array, out: Array | None) -> Array:
+    """The image, in ``out`` where there is one."""
+    if out is None:
+        return image
+    out[...] = image
+    return out
 
 
 @dataclass(frozen=True)
@@ -40,29 +50,32 @@ class LinearFilter:
         """The transfer function, shape (K, *half)."""
         return self.filter.whole
 
-    def image(self) -> Array:
-        """The restored image."""
+    def image(self, out: Array | None = None) -> Array:
+        """The restored image, written to ``out`` where there is one: an array that `check_out` has passed."""
         problem, solved = self.problem, self._solved
         if solved is not None:
             restored = solved.planes
+        elif isinstance(problem.laid, PicturePlanes):
+            result, rows = problem.laid.results(out)
+            self._sweep(rows)
+            return result
         elif problem.in_sweeps:
-            restored = self._in_sweeps()
+            restored = np.empty_like(problem.planes)
+            self._sweep(restored)
         else:
             product = problem.spectrum * self.transfer.astype(problem.spectrum.dtype, copy=False)
             restored = inverse_transform(product, problem.torus)
-        return problem.finish(crop(restored, [0] * len(problem.frame), problem.frame))
+        return given(problem.finish(crop(restored, [0] * len(problem.frame), problem.frame)), out)
 
-    def _in_sweeps(self) -> Array:
-        """The planes filtered one after the other, block by block."""
+    def _sweep(self, outputs: Iterable[Any]) -> None:
+        """The planes filtered one after the other, block by block, each into its output."""
         problem = self.problem
-        restored = np.empty_like(problem.planes)
-        for index, plane in enumerate(problem.planes):
+        for index, out in enumerate(outputs):
             apply = partial(self.filter.multiply, index=index // problem.planes_per_otf)
             if problem.is_transformed:
-                filter_spectrum(problem.spectrum[index], apply, out=restored[index])
+                filter_spectrum(problem.spectrum[index], apply, out=out)
             else:
-                filter_plane(plane, apply, out=restored[index])
-        return restored
+                filter_plane(problem.laid.plane(index), apply, out=out)
 
     @cached_property
     def _solved(self) -> WeightedSolution | None:
@@ -93,7 +106,7 @@ class LinearFilter:
         misfit = np.abs(1 - action) ** 2
         residual = sum(
             float(np.sum(problem.weights * misfit[index // problem.planes_per_otf] * problem.plane_power(index)))
-            for index in range(len(problem.planes))
+            for index in range(len(problem.laid))
         )
         diagnostics = {
             "noise_gain": float(
@@ -102,7 +115,7 @@ class LinearFilter:
             "effective_degrees_of_freedom": float(
                 np.sum(problem.weights * np.real(action)) / (size * len(problem.otf))
             ),
-            "residual_sigma": plain_number(np.sqrt(residual / (size * len(problem.planes))), problem.unit),
+            "residual_sigma": plain_number(np.sqrt(residual / (size * len(problem.laid))), problem.unit),
         }
         if problem.extension_steps:
             diagnostics["extension_fft_pairs"] = float(problem.extension_steps)

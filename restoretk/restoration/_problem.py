@@ -12,7 +12,9 @@ import numpy.typing as npt
 from restoretk._arrays import Array
 from restoretk.convolution.fourier import forward_transform, half_spectrum_weights, psf_to_otf
 from restoretk.convolution.otf_columns import OtfColumns
+from restoretk.convolution.sweeps import transform_plane
 from restoretk.restoration._dark_bands import power_in_dark_bands
+from restoretk.restoration._planes import Planes
 from restoretk.restoration._spectral_statistics import SpectralStatistics, gather_statistics
 from restoretk.restoration._spectrum_bins import SpectrumBins, spectrum_bins
 from restoretk.restoration.signal_spectrum import (
@@ -54,13 +56,13 @@ class Problem:
 
     Attributes
     ----------
-    planes : ndarray of shape (P, *torus)
-        The frame first, then the ring that closes the torus (no ring for ``wrap`` and ``taper``).
+    laid : Planes
+        The planes on the torus: the frame first, then the ring that closes the torus (no ring for ``wrap`` and ``taper``).
     psfs : tuple of K ndarray
     torus, frame : tuple of int
     boundary : str
-    observed : ndarray of shape (P, *frame)
-        The frames, missing pixels filled in.
+    frames : ndarray of shape (P, *frame), or None
+        The planes as they were seen, missing pixels filled in, where those on the torus are others.
     finish : callable
         Puts restored frames (P, *frame) back in the caller's layout and dtype.
     extension_steps : int
@@ -75,12 +77,12 @@ class Problem:
         The planes and all levels read off them are in units of 2^unit: 0 but for numbers of extreme size.
     """
 
-    planes: Array
+    laid: Planes
     psfs: tuple[Array, ...]
     torus: tuple[int, ...]
     frame: tuple[int, ...]
     boundary: str
-    observed: Array
+    frames: Array | None
     finish: Callable[[Array], Array]
     extension_steps: int
     pixel_weights: PixelWeights | None = None
@@ -88,20 +90,36 @@ class Problem:
     channels: bool = False
     unit: int = 0
 
+    @property
+    def planes(self) -> Array:
+        """The planes on the torus, shape (P, *torus)."""
+        return self.laid.whole
+
+    @property
+    def observed(self) -> Array:
+        """The planes as they were seen, shape (P, *frame)."""
+        return self.laid.whole if self.frames is None else self.frames
+
     @cached_property
     def spectrum(self) -> Array:
         """The real FFT of the planes, shape (P, *half)."""
-        return forward_transform(self.planes, len(self.torus))
+        if not self.in_sweeps:
+            return forward_transform(self.planes, len(self.torus))
+        half = (*self.torus[:-1], self.torus[-1] // 2 + 1)
+        spectrum = np.empty((len(self.laid), *half), np.result_type(self.laid.dtype, np.complex64))
+        for index, into in enumerate(spectrum):
+            transform_plane(self.laid.plane(index), out=into)
+        return spectrum
 
     @cached_property
     def otf(self) -> Array:
         """The OTFs in the precision of the planes, shape (K, *half)."""
-        return otfs(self.psfs, self.torus, self.planes.dtype)
+        return otfs(self.psfs, self.torus, self.laid.dtype)
 
     @cached_property
     def otf_columns(self) -> tuple[OtfColumns, ...]:
         """The K OTFs of two-dimensional planes for those who need but a part of them."""
-        return tuple(OtfColumns(psf, self.torus, self.planes.dtype) for psf in self.psfs)
+        return tuple(OtfColumns(psf, self.torus, self.laid.dtype) for psf in self.psfs)
 
     @cached_property
     def otf_power(self) -> Array:
@@ -116,14 +134,14 @@ class Problem:
     @property
     def planes_per_otf(self) -> int:
         """How many planes share each OTF."""
-        return len(self.planes) // len(self.psfs)
+        return len(self.laid) // len(self.psfs)
 
     def plane_power(self, index: int) -> Array:
         """|G|^2 / N of one plane, shape (*half): its sum with `weights` is the sum of squares of the plane."""
         return self._power_of(self.spectrum[index])
 
     def _power_of(self, spectrum: Array) -> Array:
-        power: Array = (spectrum.real**2 + spectrum.imag**2) / self.planes.dtype.type(np.prod(self.torus))
+        power: Array = (spectrum.real**2 + spectrum.imag**2) / self.laid.dtype.type(np.prod(self.torus))
         return power
 
     @cached_property
@@ -139,7 +157,8 @@ class Problem:
             which = slice(None) if len(self.psfs) == 1 else slice(index, index + 1)
             if self.boundary in ON_THE_FRAME:
                 counts = np.broadcast_to(self.bins.counts, self._powers_at_bins[0][index].shape)
-                ceiling = noise_ceiling(self.planes[which], psf, dark_share(self._powers_at_bins[0][index], counts))
+                planes = [self.laid.plane(number) for number in range(len(self.laid))[which]]
+                ceiling = noise_ceiling(planes, psf, dark_share(self._powers_at_bins[0][index], counts))
                 power = SpectrumPower(self.spectrum[which], float(np.prod(self.torus)))
                 otf_power = OtfPower(self.otf_columns[index]) if self.in_sweeps else self.otf_power[index]
                 found.append(fit_periodogram(power, otf_power, self.torus, noise_ceiling=ceiling))
@@ -171,7 +190,7 @@ class Problem:
         signal : ndarray or None
             The spectrum of the scene at the `bins`, for the rule ``model_risk``.
         """
-        pixels = float(np.prod(self.frame if self.boundary == "unknown" else self.torus)) * len(self.planes)
+        pixels = float(np.prod(self.frame if self.boundary == "unknown" else self.torus)) * len(self.laid)
         otf_power, power = self._powers_at_bins
         # One OTF gathers all planes; several have a plane each.
         powers = [power] if len(self.psfs) > 1 else list(power[:, None])
@@ -199,7 +218,7 @@ class Problem:
 
     def noise_variance(self) -> Array:
         """The fitted noise variances, shape (K, 1, ...), in the precision of the planes."""
-        variances = np.array([fit.noise_sigma * fit.noise_sigma for fit in self.fits], self.planes.dtype)
+        variances = np.array([fit.noise_sigma * fit.noise_sigma for fit in self.fits], self.laid.dtype)
         return variances.reshape((-1,) + (1,) * len(self.torus))
 
     def signal_power(self) -> Array:
@@ -212,7 +231,7 @@ class Problem:
 
     def noise_to_signal(self, level: float = 1.0) -> Array:
         """The fitted ratios of noise to signal times ``level``, shape (K, *half), in the precision of the planes."""
-        ratios = [fit.noise_to_signal(self.torus, level).astype(self.planes.dtype, copy=False) for fit in self.fits]
+        ratios = [fit.noise_to_signal(self.torus, level).astype(self.laid.dtype, copy=False) for fit in self.fits]
         stacked = np.stack(ratios)
         stacked.reshape(len(stacked), -1)[:, 0] = 0  # the mean of a picture is no part of its texture: it is kept
         return stacked
@@ -225,4 +244,4 @@ class Problem:
     @property
     def in_sweeps(self) -> bool:
         """Whether the planes are filtered block by block: where they are large enough to gain by it."""
-        return len(self.torus) == 2 and self.planes[0].size >= LARGE
+        return len(self.torus) == 2 and self.torus[0] * self.torus[1] >= LARGE

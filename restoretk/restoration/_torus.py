@@ -7,12 +7,23 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from restoretk._arrays import Array, as_real, from_unit, in_unit, to_dtype, to_planes, unit_of
+from restoretk._arrays import (
+    Array,
+    as_real,
+    check_finite,
+    check_layout,
+    from_unit,
+    in_unit,
+    to_dtype,
+    to_planes,
+    unit_of,
+)
 from restoretk.convolution.boundary import BOUNDARIES, check_boundary, crop, extend_periodically
 from restoretk.convolution.fourier import fast_shape, frequency_grid
 from restoretk.convolution.taper import taper_planes
 from restoretk.psf.channels import psfs_for
-from restoretk.restoration._problem import ON_THE_FRAME, Problem, otfs
+from restoretk.restoration._planes import ArrayPlanes, PicturePlanes
+from restoretk.restoration._problem import LARGE, ON_THE_FRAME, Problem, otfs
 from restoretk.restoration.missing import Observation, first_fill, read_observation
 from restoretk.restoration.signal_spectrum import fit_signal_spectrum
 from restoretk.restoration.unknown_boundary import extend_unknown
@@ -42,16 +53,14 @@ def open_problem(
     psfs = tuple(each.astype(np.float64) for each in psfs_for(psf, image.shape, channel_axis))
     spatial_ndim = psfs[0].ndim
     spatial_axes = _spatial_axes(image.ndim, spatial_ndim, channel_axis)
+    if _may_stay_as_it_is(image, boundary, spatial_ndim, channel_axis, mask, weights):
+        return _as_it_is(image, psfs, boundary, channel_axis)
     seen = read_observation(image, mask, psfs[0], spatial_axes)
     unit = unit_of(seen.image)
     planes, from_planes = to_planes(in_unit(seen.image, unit), spatial_ndim, channel_axis)
     hidden = None if seen.missing is None else to_planes(seen.missing, spatial_ndim, channel_axis)[0]
     frame = planes.shape[1:]
-    if len(psfs) > 1:
-        psfs = tuple(each for each in psfs for _ in range(len(planes) // len(psfs)))  # of a stack of colour pictures
-    side = tuple(max(sides) for sides in zip(*(each.shape for each in psfs), strict=True))
-    if any(longest > size for longest, size in zip(side, frame, strict=True)):
-        raise ValueError(f"psf of shape {side} is larger than the image {frame}")
+    psfs, side = _for_planes(psfs, len(planes), frame)
 
     padded = fast_shape([size + 2 * (longest // 2) + (longest > 1) for size, longest in zip(frame, side, strict=True)])
     missing = hidden
@@ -81,18 +90,64 @@ def open_problem(
         noise = None if noise is None else noise.in_plain_numbers(unit)
         pixel_weights = PixelWeights(values, "given" if noise is None else "poisson", noise)
     return Problem(
-        planes=extended,
+        laid=ArrayPlanes(extended),
         psfs=psfs,
         torus=torus,
         frame=frame,
         boundary=boundary,
-        observed=observed,
+        frames=observed,
         finish=_finisher(seen, from_planes, unit),
         extension_steps=steps,
         pixel_weights=pixel_weights,
         masked=mask is not None,
         channels=channel_axis is not None,
         unit=unit,
+    )
+
+
+def _for_planes(
+    psfs: tuple[Array, ...], planes: int, frame: tuple[int, ...]
+) -> tuple[tuple[Array, ...], tuple[int, ...]]:
+    """The PSFs, one for all planes or one for each, and the longest of their sides."""
+    if len(psfs) > 1:
+        psfs = tuple(each for each in psfs for _ in range(planes // len(psfs)))  # of a stack of colour pictures
+    side = tuple(max(sides) for sides in zip(*(each.shape for each in psfs), strict=True))
+    if any(longest > size for longest, size in zip(side, frame, strict=True)):
+        raise ValueError(f"psf of shape {side} is larger than the image {frame}")
+    return psfs, side
+
+
+def _may_stay_as_it_is(
+    image: Array, boundary: str, spatial_ndim: int, channel_axis: int | None, mask: object, weights: object
+) -> bool:
+    """Whether a large picture can be filtered without a copy of it as floats: its torus is its frame, all of it is seen."""
+    if boundary != "wrap" or spatial_ndim != 2 or mask is not None or weights is not None or not image.size:
+        return False
+    check_layout(image.shape, spatial_ndim, channel_axis)
+    axes = _spatial_axes(image.ndim, spatial_ndim, channel_axis)
+    if image.shape[axes[0]] * image.shape[axes[1]] < LARGE or image.dtype == np.float16:
+        return False
+    if image.dtype.kind == "f":
+        check_finite(image, "image")
+        return unit_of(image) == 0
+    return image.dtype.itemsize <= 2
+
+
+def _as_it_is(image: Array, psfs: tuple[Array, ...], boundary: str, channel_axis: int | None) -> Problem:
+    axes = _spatial_axes(image.ndim, 2, channel_axis)
+    frame = image.shape[axes[0]], image.shape[axes[1]]
+    laid = PicturePlanes(image, channel_axis)
+    seen = Observation(image, image.dtype, None, None)
+    return Problem(
+        laid=laid,
+        psfs=_for_planes(psfs, len(laid), frame)[0],
+        torus=frame,
+        frame=frame,
+        boundary=boundary,
+        frames=None,
+        finish=_finisher(seen, laid.from_planes, 0),
+        extension_steps=0,
+        channels=channel_axis is not None,
     )
 
 

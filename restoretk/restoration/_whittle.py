@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.optimize
 
 from restoretk._arrays import Array
 from restoretk.restoration._spectral_statistics import sum_over
+
+if TYPE_CHECKING:
+    from scipy.optimize import OptimizeResult
 
 _EXPONENTS = (0.5, 5.0)
 CORNERS = (1e-4, 0.3)  # cycles per pixel
@@ -21,7 +24,7 @@ _THIN = 7  # coprime to the sides of the boxes that are taken whole
 LOWEST_NOISE = 1e-12  # of the mean power: below it the noise cannot be told from rounding
 
 
-def most_likely(likelihood: Whittle, bounds_noise: tuple[float, float]) -> scipy.optimize.OptimizeResult:
+def most_likely(likelihood: Whittle, bounds_noise: tuple[float, float]) -> OptimizeResult:
     """The parameters of the deepest valley: found on a thin choice of many bins, and from there on all of them.
 
     A picture of few bins may have valleys of nearly equal depth, and a choice of its bins would depend on how it is turned.
@@ -38,13 +41,11 @@ def most_likely(likelihood: Whittle, bounds_noise: tuple[float, float]) -> scipy
     return _descend(likelihood, nearby, bounds, 1e-8)
 
 
-def _descend(
-    likelihood: Whittle, start: Array, bounds: list[tuple[float, float]], tolerance: float
-) -> scipy.optimize.OptimizeResult:
+def _descend(likelihood: Whittle, start: Array, bounds: list[tuple[float, float]], tolerance: float) -> OptimizeResult:
     """The bottom of the valley, to a relative ``tolerance`` of the likelihood: 1e-8 is a thousandth of sigma."""
-    return scipy.optimize.minimize(
-        likelihood, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": tolerance}
-    )
+    from scipy.optimize import minimize  # 40 times the cost of a bare start: only where it is used
+
+    return minimize(likelihood, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": tolerance})
 
 
 class Whittle:

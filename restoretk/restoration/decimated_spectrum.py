@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
-import scipy.optimize
 
 from restoretk._arrays import Array
 from restoretk.convolution.periodogram import periodogram
@@ -69,7 +68,9 @@ def fit_decimated_spectrum(
     exponent, corner = _START
     shape_of = (seen * (squared + corner**2) ** (-exponent / 2)).sum(axis=0)
     start = np.array([-np.log(np.sum(share * shape_of)), exponent, np.log(corner)])
-    best = scipy.optimize.minimize(misfit, start, jac=True, method="L-BFGS-B", bounds=[(None, None), *_BOUNDS])
+    from scipy.optimize import minimize  # 40 times the cost of a bare start: only where it is used
+
+    best = minimize(misfit, start, jac=True, method="L-BFGS-B", bounds=[(None, None), *_BOUNDS])
     amplitude, exponent, log_corner = (float(value) for value in best.x)
     return SignalSpectrum(
         float(scale * np.exp(amplitude)), exponent, float(np.exp(log_corner)), isotropic, noise_sigma, float(best.fun)

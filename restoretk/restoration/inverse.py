@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from restoretk._arrays import Array
+from restoretk._arrays import Array, check_out
 from restoretk._grammar import OptionError
 from restoretk.restoration._frequency_domain import LinearFilter
 from restoretk.restoration._torus import open_problem
@@ -39,6 +39,7 @@ def inverse_filter(
     boundary: str = "unknown",
     channel_axis: int | None = None,
     mask: npt.ArrayLike | str | None = None,
+    out: Array | None = None,
 ) -> Array:
     """The image divided by the OTF wherever the OTF is at least ``cutoff`` times its peak, zero elsewhere.
 
@@ -66,6 +67,9 @@ def inverse_filter(
         Pixels that say nothing about the scene: True where missing (they may be NaN), of the shape of the image or of its
         spatial axes; where the image is not finite; or blown-out highlights with the zone that the PSF reaches from them
         (shown as observed). They are estimated like the scene beyond the frame. None believes every pixel.
+    out : ndarray or None
+        Where to write the result: an array of the shape and dtype of the image, or the image itself, which is then lost.
+        None makes a new one.
 
     Returns
     -------
@@ -91,4 +95,5 @@ def inverse_filter(
     >>> inverse_filter(blurred, psf, boundary="wrap").round(6) + 0.0
     array([0., 1., 0., 0., 2., 0.])
     """
-    return decide(image, psf, cutoff=cutoff, boundary=boundary, channel_axis=channel_axis, mask=mask).image()
+    target = check_out(out, image)
+    return decide(image, psf, cutoff=cutoff, boundary=boundary, channel_axis=channel_axis, mask=mask).image(target)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from restoretk._arrays import Array, refuse_masked
-from restoretk.restoration._frequency_domain import LinearFilter
+from restoretk.restoration._frequency_domain import LinearFilter, given
 from restoretk.restoration.record import Criterion, Restoration
 
 
@@ -21,9 +21,9 @@ class ChannelFilters:
     filters: tuple[LinearFilter, ...]
     channel_axis: int
 
-    def image(self) -> Array:
-        """The restored image."""
-        return np.stack([each.image() for each in self.filters], self.channel_axis)
+    def image(self, out: Array | None = None) -> Array:
+        """The restored image; see `LinearFilter.image`."""
+        return given(np.stack([each.image() for each in self.filters], self.channel_axis), out)
 
     def restoration(self) -> Restoration:
         """One record: what all channels share by its name, what differs with the number of the channel, ``name[0]``."""

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from restoretk._arrays import Array, plain_number
+from restoretk._arrays import Array, check_out, plain_number
 from restoretk._grammar import OptionError
 from restoretk.restoration import regularization as rules
 from restoretk.restoration._frequency_domain import LinearFilter
@@ -146,6 +146,7 @@ def regularized_filter(
     mask: npt.ArrayLike | str | None = None,
     weights: npt.ArrayLike | str | None = None,
     per_channel: bool = False,
+    out: Array | None = None,
 ) -> Array:
     """The image f that minimises ||g - h * f||^2 + regularization * ||p * f||^2: the regularized filter.
 
@@ -191,6 +192,9 @@ def regularized_filter(
     per_channel : bool
         Whether every channel is restored as a picture of its own, with its own strength and its own noise level: right
         where channels differ much in noise, as fluorescence does. False chooses one strength from all of them together.
+    out : ndarray or None
+        Where to write the result: an array of the shape and dtype of the image, or the image itself, which is then lost.
+        None makes a new one.
 
     Returns
     -------
@@ -222,6 +226,7 @@ def regularized_filter(
     >>> regularized_filter(blurred, psf, regularization=1e-9, boundary="wrap").round(4) + 0.0
     array([0., 1., 0., 0., 2., 0.])
     """
+    target = check_out(out, image)
     return decide(
         image,
         psf,
@@ -233,4 +238,4 @@ def regularized_filter(
         mask=mask,
         weights=weights,
         per_channel=per_channel,
-    ).image()
+    ).image(target)

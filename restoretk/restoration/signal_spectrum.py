@@ -8,10 +8,10 @@ filter conj(H) / (|H|^2 + sigma^2 / S) has no parameter left to choose.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -283,7 +283,7 @@ def dark_share(otf_power: Array, counts: Array | None = None) -> float:
     return float(np.average(otf_power < _DARK_OTF, weights=counts))
 
 
-def noise_ceiling(stack: Array, psf: Array, dark: float | None) -> float | None:
+def noise_ceiling(stack: Iterable[Any], psf: Array, dark: float | None) -> float | None:
     """An upper limit for sigma from the quiet places of the planes, None if there is none.
 
     ``dark`` is the `dark_share` of a circular blur, None for a frame cut from a larger scene.
@@ -295,7 +295,7 @@ def noise_ceiling(stack: Array, psf: Array, dark: float | None) -> float | None:
     elif dark > _DARK_SHARE:
         return None
     else:
-        sigmas = np.array([quiet_sigma_on_torus(plane) for plane in stack])
+        sigmas = np.array([quiet_sigma_on_torus(plane[:]) for plane in stack])
     level = float(np.sqrt(np.mean(sigmas**2)))
     return _ABOVE_ESTIMATE * level if np.isfinite(level) else None
 

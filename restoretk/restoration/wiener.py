@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from restoretk._arrays import Array, as_finite
+from restoretk._arrays import Array, as_finite, check_out
 from restoretk._grammar import OptionError
 from restoretk.convolution.fourier import psf_to_otf
 from restoretk.restoration._frequency_domain import LinearFilter
@@ -168,6 +168,7 @@ def wiener(
     mask: npt.ArrayLike | str | None = None,
     weights: npt.ArrayLike | str | None = None,
     per_channel: bool = False,
+    out: Array | None = None,
 ) -> Array:
     """The image of least mean squared error among all linear filters, for a ratio of noise to signal: the Wiener filter.
 
@@ -208,6 +209,9 @@ def wiener(
     per_channel : bool
         Whether every channel is restored as a picture of its own, with its own strength and its own noise level: right
         where channels differ much in noise, as fluorescence does. False chooses one strength from all of them together.
+    out : ndarray or None
+        Where to write the result: an array of the shape and dtype of the image, or the image itself, which is then lost.
+        None makes a new one.
 
     Returns
     -------
@@ -240,6 +244,7 @@ def wiener(
     >>> wiener(blurred, psf, noise_to_signal=1e-9, boundary="wrap").round(4) + 0.0
     array([0., 1., 0., 0., 2., 0.])
     """
+    target = check_out(out, image)
     return decide(
         image,
         psf,
@@ -251,4 +256,4 @@ def wiener(
         mask=mask,
         weights=weights,
         per_channel=per_channel,
-    ).image()
+    ).image(target)
