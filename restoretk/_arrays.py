@@ -146,6 +146,10 @@ def to_dtype(result: Array, dtype: np.dtype[Any]) -> Array:
             result = np.clip(result, -largest, largest)
         return result.astype(dtype.newbyteorder("="), copy=False)
     info = np.iinfo(dtype)
+    if result.dtype == np.float32 and dtype.itemsize <= 2:
+        scaled = result * np.float32(info.max)
+        np.rint(scaled, out=scaled)
+        return np.clip(scaled, info.min, info.max, out=scaled).astype(dtype.newbyteorder("="))
     levels = np.clip(np.rint(result.astype(np.float64, copy=False) * info.max), info.min, info.max)
     # float64 rounds 2**63 - 1 up to 2**63, which would wrap round to the smallest int64: those pixels are set apart.
     top = levels >= float(info.max)
@@ -189,9 +193,9 @@ def from_unit(result: Array, unit: int) -> Array:
 
 def check_finite(array: Array, name: str) -> None:
     """Raise ValueError with the number of NaN or infinite values and the first position."""
-    finite = np.isfinite(array)
-    if not finite.all():
-        bad = ~finite
+    # The extremes are not finite if anything is not: a few times quicker than to ask every number.
+    if array.size and not (np.isfinite(array.min()) and np.isfinite(array.max())):
+        bad = ~np.isfinite(array)
         first = tuple(int(i) for i in np.argwhere(bad)[0])
         raise ValueError(f"{name} must be finite, got {int(bad.sum())} NaN or infinite values, the first at {first}")
 

@@ -12,12 +12,11 @@ import scipy.fft
 from restoretk._arrays import Array
 from restoretk.convolution.fourier import psf_to_otf
 
-_COLUMNS_AT_ONCE = 64
 _MOST_TERMS = 20  # products of a column and a row that are still cheaper than a transform of each column
 
 
 class OtfColumns:
-    """The OTF of a PSF on a half spectrum, worked out for the columns or the bins that are asked for.
+    """The OTF of a PSF on a half spectrum, worked out for the columns that are asked for.
 
     A PSF is a sum of few products of a column and a row, as many as its rank (one for a Gaussian, six for a small disk),
     and so is its OTF, with the transforms of those columns and rows [1]_. A PSF of high rank is transformed along its rows
@@ -56,8 +55,8 @@ class OtfColumns:
         self._across: Array = np.ascontiguousarray(across, complex_dtype)
         self.shape = (rows, columns // 2 + 1)
 
-    def columns(self, chosen: slice) -> Array:
-        """The OTF in a range of columns of the half spectrum, shape (rows, n): a fresh array."""
+    def columns(self, chosen: slice | Array) -> Array:
+        """The OTF in a range of columns of the half spectrum, or some of them, shape (rows, n): a fresh array."""
         across = self._across[:, chosen]
         if self._down is not None:
             product: Array = self._down @ across
@@ -68,20 +67,6 @@ class OtfColumns:
         grid[self._rows - origin :] = across[:origin]
         transformed: Array = scipy.fft.fft(grid, axis=0, overwrite_x=True)
         return transformed
-
-    def at(self, indices: tuple[Array, Array]) -> Array:
-        """The OTF at some bins of the half spectrum, (row indices, column indices)."""
-        rows, columns = indices
-        if self._down is not None:
-            values: Array = np.einsum("nk,kn->n", self._down[rows], self._across[:, columns])
-            return values
-        found = np.empty(len(rows), self._across.dtype)
-        order = np.argsort(columns, kind="stable")
-        for start in range(0, self.shape[1], _COLUMNS_AT_ONCE):
-            stop = min(start + _COLUMNS_AT_ONCE, self.shape[1])
-            here = order[slice(*np.searchsorted(columns, (start, stop), sorter=order))]
-            found[here] = self.columns(slice(start, stop))[rows[here], columns[here] - start]
-        return found
 
 
 def _spectrum(values: Array, size: int) -> Array:

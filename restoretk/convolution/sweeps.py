@@ -15,6 +15,7 @@ import numpy as np
 import scipy.fft
 
 from restoretk._arrays import Array
+from restoretk.convolution._lines import lines
 
 _ROW_BLOCK = 1 << 18  # bytes of a block of rows
 _COLUMN_BLOCK = 1 << 19  # bytes of a block of columns
@@ -51,10 +52,9 @@ def filter_plane(plane: RowBlocks, apply: Callable[..., None], out: RowBlocks) -
     out : of the shape and dtype of the plane
         May be the plane itself.
     """
-    spectrum = _empty_spectrum(plane)
+    spectrum = empty_spectrum(plane)
     _transform_rows(plane, spectrum)
-    _filter_columns(spectrum, spectrum, apply, transformed=False)
-    _transform_rows_back(spectrum, out)
+    filter_row_spectra(spectrum, apply, out)
 
 
 def filter_spectrum(spectrum: Array, apply: Callable[..., None], out: RowBlocks) -> None:
@@ -64,28 +64,48 @@ def filter_spectrum(spectrum: Array, apply: Callable[..., None], out: RowBlocks)
     _transform_rows_back(filtered, out)
 
 
+def filter_row_spectra(row_spectra: Array, apply: Callable[..., None], out: RowBlocks) -> None:
+    """As `filter_plane`, for a plane whose rows are transformed already; they are lost."""
+    _filter_columns(row_spectra, row_spectra, apply, transformed=False)
+    _transform_rows_back(row_spectra, out)
+
+
+def sample_columns(plane: RowBlocks, columns: Array, row_spectra: Array) -> Array:
+    """The spectrum of a plane in some columns of its half spectrum, shape (rows, n).
+
+    ``row_spectra``, of the shape of the half spectrum, takes the transforms of the rows.
+    """
+    sample = np.empty((len(row_spectra), len(columns)), row_spectra.dtype)
+    _transform_rows(plane, row_spectra, lambda block: np.take(row_spectra[block], columns, axis=1, out=sample[block]))
+    return lines().columns(sample)
+
+
 def transform_plane(plane: RowBlocks, out: Array) -> None:
     """The half spectrum of a plane, as `scipy.fft.rfft2` gives it."""
     _transform_rows(plane, out)
     rows, columns = out.shape
+    transforms = lines()
 
     def work(block: slice) -> None:
-        out[:, block] = scipy.fft.fft(out[:, block], axis=0, workers=1)
+        out[:, block] = transforms.columns(out[:, block])
 
     _share(work, blocks(columns, rows * out.itemsize, _COLUMN_BLOCK, _NARROWEST))
 
 
-def _empty_spectrum(plane: RowBlocks) -> Array:
+def empty_spectrum(plane: RowBlocks) -> Array:
+    """An array for the half spectrum of a plane."""
     rows, columns = plane.shape
     return np.empty((rows, columns // 2 + 1), np.result_type(plane.dtype, np.complex64))
 
 
-def _transform_rows(plane: RowBlocks, out: Array) -> None:
-    """The real FFT of every row, shape (rows, columns // 2 + 1)."""
+def _transform_rows(plane: RowBlocks, out: Array, seen: Callable[[slice], object] = lambda _: None) -> None:
+    """The real FFT of every row, shape (rows, columns // 2 + 1); ``seen`` is called for each block while it is in cache."""
     rows, columns = plane.shape
+    transforms = lines()
 
     def work(block: slice) -> None:
-        out[block] = scipy.fft.rfft(plane[block], axis=1, workers=1)
+        transforms.rows(plane[block], out[block])
+        seen(block)
 
     _share(work, blocks(rows, columns * plane.dtype.itemsize, _ROW_BLOCK, 1))
 
@@ -93,11 +113,12 @@ def _transform_rows(plane: RowBlocks, out: Array) -> None:
 def _filter_columns(spectrum: Array, out: Array, apply: Callable[..., None], *, transformed: bool) -> None:
     """The columns transformed (unless they are), filtered and transformed back."""
     rows, columns = spectrum.shape
+    transforms = lines()
 
     def work(block: slice) -> None:
-        part = spectrum[:, block].copy() if transformed else scipy.fft.fft(spectrum[:, block], axis=0, workers=1)
+        part = spectrum[:, block].copy() if transformed else transforms.columns(spectrum[:, block])
         apply(part, columns=block)
-        out[:, block] = scipy.fft.ifft(part, axis=0, overwrite_x=True, workers=1)
+        transforms.columns_back(part, out[:, block])
 
     _share(work, blocks(columns, rows * spectrum.itemsize, _COLUMN_BLOCK, _NARROWEST))
 
@@ -105,9 +126,10 @@ def _filter_columns(spectrum: Array, out: Array, apply: Callable[..., None], *, 
 def _transform_rows_back(spectrum: Array, out: RowBlocks) -> None:
     """The inverse of `_transform_rows`."""
     columns = out.shape[1]
+    transforms = lines()
 
     def work(block: slice) -> None:
-        out[block] = scipy.fft.irfft(spectrum[block], n=columns, axis=1, overwrite_x=True, workers=1)
+        out[block] = transforms.rows_back(spectrum[block], columns)
 
     _share(work, blocks(len(spectrum), columns * out.dtype.itemsize, _ROW_BLOCK, 1))
 

@@ -12,7 +12,7 @@ import numpy as np
 from restoretk._arrays import Array, plain_number
 from restoretk.convolution.boundary import crop
 from restoretk.convolution.fourier import inverse_transform
-from restoretk.convolution.sweeps import filter_plane, filter_spectrum
+from restoretk.convolution.sweeps import filter_plane, filter_row_spectra, filter_spectrum
 from restoretk.restoration._cautions import cautions, shot_noise_caution
 from restoretk.restoration._planes import PicturePlanes
 from restoretk.restoration._problem import Problem
@@ -74,6 +74,8 @@ class LinearFilter:
             apply = partial(self.filter.multiply, index=index // problem.planes_per_otf)
             if problem.is_transformed:
                 filter_spectrum(problem.spectrum[index], apply, out=out)
+            elif (row_spectra := problem.take_row_spectra()) is not None:
+                filter_row_spectra(row_spectra, apply, out=out)
             else:
                 filter_plane(problem.laid.plane(index), apply, out=out)
 

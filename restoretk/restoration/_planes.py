@@ -42,7 +42,10 @@ class Rows:
         self.shape: tuple[int, ...] = stored.shape
 
     def __getitem__(self, rows: slice) -> Array:
-        return as_float_image(self._stored[rows])[0]
+        stored = self._stored[rows]
+        if stored.dtype.kind == "f":
+            return stored.astype(self.dtype, copy=False)
+        return as_float_image(stored)[0]
 
     def __setitem__(self, rows: slice, values: Array) -> None:
         self._stored[rows] = to_dtype(values, self._stored.dtype)
@@ -83,7 +86,8 @@ class PicturePlanes:
     def __init__(self, picture: Array, channel_axis: int | None) -> None:
         self._picture, self._channel_axis = picture, channel_axis
         self._lead = self._moved(picture).shape[:-2]
-        self.dtype: np.dtype[Any] = picture.dtype if picture.dtype.kind == "f" else np.dtype(np.float32)
+        floats = picture.dtype.newbyteorder("=")
+        self.dtype: np.dtype[Any] = floats if floats.kind == "f" else np.dtype(np.float32)
 
     @cached_property
     def whole(self) -> Array:

@@ -13,11 +13,14 @@ from restoretk._arrays import Array
 from restoretk.convolution.fourier import forward_transform, half_spectrum_weights, psf_to_otf
 from restoretk.convolution.otf_columns import OtfColumns
 from restoretk.convolution.sweeps import transform_plane
+from restoretk.restoration._column_sample import SampledPlanes, power_of
 from restoretk.restoration._dark_bands import power_in_dark_bands
+from restoretk.restoration._periodogram import drawn_columns
 from restoretk.restoration._planes import Planes
 from restoretk.restoration._spectral_statistics import SpectralStatistics, gather_statistics
 from restoretk.restoration._spectrum_bins import SpectrumBins, spectrum_bins
 from restoretk.restoration.signal_spectrum import (
+    PowerAt,
     SignalSpectrum,
     SpectrumPower,
     dark_share,
@@ -34,18 +37,6 @@ ON_THE_FRAME = ("wrap", "taper")  # boundaries for which the torus is the frame 
 def otfs(psfs: tuple[Array, ...], torus: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
     """The OTFs of K PSFs on a torus, shape (K, *half)."""
     return np.stack([psf_to_otf(psf.astype(dtype), torus) for psf in psfs])
-
-
-@dataclass(frozen=True)
-class OtfPower:
-    """|H|^2 at the bins that are asked for."""
-
-    otf: OtfColumns
-
-    def __getitem__(self, indices: tuple[Array, ...]) -> Array:
-        values = self.otf.at((indices[0], indices[1]))
-        power: Array = values.real**2 + values.imag**2
-        return power
 
 
 @dataclass(frozen=True)
@@ -138,11 +129,20 @@ class Problem:
 
     def plane_power(self, index: int) -> Array:
         """|G|^2 / N of one plane, shape (*half): its sum with `weights` is the sum of squares of the plane."""
-        return self._power_of(self.spectrum[index])
+        return power_of(self.spectrum[index], self.torus)
 
-    def _power_of(self, spectrum: Array) -> Array:
-        power: Array = (spectrum.real**2 + spectrum.imag**2) / self.laid.dtype.type(np.prod(self.torus))
-        return power
+    @cached_property
+    def sample(self) -> SampledPlanes | None:
+        """The few columns of the spectra of large planes in which the `bins` lie; None where the whole is looked at."""
+        chosen = drawn_columns(self.torus) if self.in_sweeps else None
+        return None if chosen is None else SampledPlanes(self.laid, chosen)
+
+    @cached_property
+    def _otf_power_sample(self) -> Array:
+        """|H|^2 in the columns of the `sample`, shape (K, rows, n)."""
+        assert self.sample is not None  # noqa: S101 - who asks has looked
+        each = [otf.columns(self.sample.chosen) for otf in self.otf_columns]
+        return np.stack([values.real**2 + values.imag**2 for values in each])
 
     @cached_property
     def bins(self) -> SpectrumBins:
@@ -159,22 +159,27 @@ class Problem:
                 counts = np.broadcast_to(self.bins.counts, self._powers_at_bins[0][index].shape)
                 planes = [self.laid.plane(number) for number in range(len(self.laid))[which]]
                 ceiling = noise_ceiling(planes, psf, dark_share(self._powers_at_bins[0][index], counts))
-                power = SpectrumPower(self.spectrum[which], float(np.prod(self.torus)))
-                otf_power = OtfPower(self.otf_columns[index]) if self.in_sweeps else self.otf_power[index]
+                power, otf_power = self._powers_of(which, index)
                 found.append(fit_periodogram(power, otf_power, self.torus, noise_ceiling=ceiling))
             else:
                 found.append(fit_signal_spectrum(self.observed[which], psf))
         return tuple(found)
 
+    def _powers_of(self, planes: slice, otf: int) -> tuple[PowerAt, PowerAt]:
+        """|G|^2 / N, averaged over some planes, and |H|^2 of one OTF."""
+        if self.sample is None:
+            return SpectrumPower(self.spectrum[planes], float(np.prod(self.torus))), self.otf_power[otf]
+        power = power_of(self.sample.spectra[planes], self.torus).mean(axis=0)
+        return self.sample.of(power), self.sample.of(self._otf_power_sample[otf])
+
     @cached_property
     def _powers_at_bins(self) -> tuple[Array, Array]:
         """|H|^2 of each OTF and |G|^2 / N of each plane at the `bins`."""
-        indices = self.bins.indices
-        if indices is not None and len(indices) == 2:
-            otf_power = np.stack([OtfPower(each)[indices] for each in self.otf_columns])
-        else:
-            otf_power = self.bins.of(self.otf_power)
-        return otf_power, self._power_of(self.bins.of(self.spectrum))
+        if self.sample is None or self.bins.indices is None:
+            return self.bins.of(self.otf_power), power_of(self.bins.of(self.spectrum), self.torus)
+        rows, columns = self.bins.indices
+        power = self.sample.of(power_of(self.sample.spectra, self.torus))
+        return self.sample.of(self._otf_power_sample)[rows, columns], power[rows, columns]
 
     def statistics(
         self, penalty: Array, *, fourth_moment: bool = False, signal: Array | None = None
@@ -240,6 +245,10 @@ class Problem:
     def is_transformed(self) -> bool:
         """Whether the `spectrum` was needed, and is there."""
         return "spectrum" in self.__dict__
+
+    def take_row_spectra(self) -> Array | None:
+        """The transformed rows of a single plane that was looked at, for one who may overwrite them."""
+        return self.sample.take_row_spectra() if "sample" in self.__dict__ and self.sample is not None else None
 
     @property
     def in_sweeps(self) -> bool:

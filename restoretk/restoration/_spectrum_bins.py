@@ -13,7 +13,7 @@ from restoretk.convolution.fourier import frequency_grid, half_spectrum_weights
 from restoretk.restoration._periodogram import draw_bins
 
 _WHOLE_SPECTRUM = 1 << 19  # bins: larger half spectra are drawn from
-_PER_SHELL = 8_000  # drawn from each octave: they determine a choice to a part in a hundred
+_PER_SHELL = 8_000  # drawn from each octave: they determine a choice to some parts in a hundred
 
 
 @dataclass(frozen=True)

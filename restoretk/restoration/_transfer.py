@@ -12,8 +12,10 @@ import numpy.typing as npt
 
 from restoretk._arrays import Array
 from restoretk.convolution.fourier import frequency_grid
+from restoretk.restoration._polar_table import PolarTable, is_looked_up
 from restoretk.restoration._problem import Problem
-from restoretk.restoration.operators import check_operator, operator_power, operator_power_at
+from restoretk.restoration.operators import OPERATORS, check_operator, operator_power, operator_symbols
+from restoretk.restoration.signal_spectrum import SignalSpectrum
 
 #: q of one OTF (its number) in a range of columns of the half spectrum: a number, or an array that broadcasts to (rows, n).
 Addend = Callable[[int, slice], Array]
@@ -47,6 +49,33 @@ class GivenTransfer:
     def multiply(self, block: Array, index: int, columns: slice) -> None:
         """See `Transfer`."""
         block *= self.whole[index, :, columns].astype(block.dtype, copy=False)
+
+
+@dataclass(frozen=True)
+class TruncatedInverse:
+    """1 / H where |H| is at least ``cutoff`` times its peak, else 0."""
+
+    problem: Problem
+    cutoff: float
+    addend: Addend | None = None
+
+    @cached_property
+    def whole(self) -> Array:
+        """See `Transfer`."""
+        each = [self._of(otf, index) for index, otf in enumerate(self.problem.otf)]
+        return np.stack(each)
+
+    def multiply(self, block: Array, index: int, columns: slice) -> None:
+        """See `Transfer`."""
+        block *= self._of(self.problem.otf_columns[index].columns(columns), index)
+
+    def _of(self, otf: Array, index: int) -> Array:
+        # A PSF is not negative: its OTF is nowhere larger than at frequency 0.
+        peak = float(self.problem.psfs[index].sum())
+        magnitude = np.abs(otf)
+        kept = (magnitude >= self.cutoff * peak) & (magnitude > 0)
+        inverse: Array = np.divide(1, otf, out=np.zeros_like(otf), where=kept)
+        return inverse
 
 
 @dataclass(frozen=True)
@@ -94,6 +123,8 @@ def _let_out_the_dark(denominator: Array) -> None:
 
 def _held(addend: Array, dtype: np.dtype[Any]) -> Array:
     """The addend in a precision, the largest number there standing for all above it."""
+    if addend.dtype == dtype:
+        return addend
     held: Array = np.minimum(addend, np.finfo(dtype).max).astype(dtype, copy=False)
     return held
 
@@ -113,16 +144,43 @@ def tabulated(values: Array) -> Addend:
     return addend
 
 
-def penalty(
-    strength: float, operator: str | npt.ArrayLike, psf_shape: tuple[int, ...], torus: tuple[int, ...]
-) -> Addend:
+def fitted_ratio(problem: Problem, level: float) -> Addend:
+    """The fitted ratios of noise to signal times ``level``: of a large spectrum only the columns that are asked for."""
+    if not is_looked_up(problem.torus):
+        return tabulated(problem.noise_to_signal(level))
+
+    def ratio(fit: SignalSpectrum) -> PolarTable:
+        return PolarTable(lambda at: level * fit.noise_to_signal_at(at), (problem.torus[0], problem.torus[1]))
+
+    tables = [ratio(fit) for fit in problem.fits]
+
+    def addend(index: int, columns: slice) -> Array:
+        values = tables[min(index, len(tables) - 1)].columns(columns)
+        if not columns.start:
+            values[0, 0] = 0  # as in Problem.noise_to_signal
+        return values
+
+    return addend
+
+
+def penalty(strength: float, operator: str | npt.ArrayLike, problem: Problem) -> Addend:
     """``strength`` times |P|^2 of a regularization operator; see `operator_power`."""
+    shape, torus = problem.psfs[0].shape, problem.torus
     if not isinstance(operator, str):
-        return tabulated(strength * operator_power(operator, psf_shape, torus)[None])
+        return tabulated(strength * operator_power(operator, shape, torus)[None])
     check_operator(operator)
-    frequencies = frequency_grid(torus)
+    power = OPERATORS[operator]
+    if power == 0:
+        return constant(strength)
+    # (a + b)^p of numbers along each axis, in the precision of the planes: a few operations for each bin.
+    symbols, dtype = operator_symbols(shape, frequency_grid(torus)), problem.laid.dtype
+    highest = float(np.finfo(dtype).max) ** (1 / power) / (2 * len(symbols))
+    parts = [np.minimum(strength ** (1 / power) * along, highest).astype(dtype) for along in symbols]
 
     def addend(_index: int, columns: slice) -> Array:
-        return strength * operator_power_at(operator, psf_shape, [*frequencies[:-1], frequencies[-1][..., columns]])
+        value: Array = parts[-1][..., columns] + sum(parts[:-1])
+        for _ in range(power.bit_length() - 1):
+            value *= value
+        return value
 
     return addend

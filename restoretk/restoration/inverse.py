@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 import numpy.typing as npt
 
 from restoretk._arrays import Array, check_out
 from restoretk._grammar import OptionError
 from restoretk.restoration._frequency_domain import LinearFilter
 from restoretk.restoration._torus import open_problem
-from restoretk.restoration._transfer import GivenTransfer
+from restoretk.restoration._transfer import TruncatedInverse
 
 
 def decide(
@@ -25,10 +24,7 @@ def decide(
     if not 0 <= cutoff < 1:
         raise OptionError(f"cutoff must be in [0, 1), got {cutoff}")
     problem = open_problem(image, psf, boundary, channel_axis, mask)
-    magnitude = np.abs(problem.otf)
-    kept = (magnitude >= cutoff * magnitude.max()) & (magnitude > 0)
-    transfer = np.divide(1, problem.otf, out=np.zeros_like(problem.otf), where=kept)
-    return LinearFilter("inverse_filter", problem, GivenTransfer(transfer), {"cutoff": float(cutoff)})
+    return LinearFilter("inverse_filter", problem, TruncatedInverse(problem, cutoff), {"cutoff": float(cutoff)})
 
 
 def inverse_filter(

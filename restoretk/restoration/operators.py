@@ -24,12 +24,15 @@ def check_operator(name: str) -> None:
 
 def operator_power_at(name: str, psf_shape: tuple[int, ...], frequencies: Sequence[Array]) -> Array:
     """|P|^2 of a named operator at frequencies in cycles per pixel, one broadcastable array per axis."""
-    symbol = np.zeros((1,) * frequencies[0].ndim)
-    for side, along in zip(psf_shape, frequencies, strict=True):
-        if side > 1 or all(other == 1 for other in psf_shape):
-            symbol = symbol + 4 * np.sin(np.pi * along) ** 2
+    symbol = np.asarray(sum(operator_symbols(psf_shape, frequencies)))
     power: Array = symbol ** OPERATORS[name]
     return power
+
+
+def operator_symbols(psf_shape: tuple[int, ...], frequencies: Sequence[Array]) -> list[Array]:
+    """The terms 2 - 2 cos w of L, one for each axis; zeros for the axes on which operators do not act."""
+    acts = [side > 1 or all(other == 1 for other in psf_shape) for side in psf_shape]
+    return [4 * np.sin(np.pi * along) ** 2 * here for here, along in zip(acts, frequencies, strict=True)]
 
 
 def operator_power(operator: str | npt.ArrayLike, psf_shape: tuple[int, ...], torus: tuple[int, ...]) -> Array:

@@ -66,7 +66,7 @@ def decide(
     return LinearFilter(
         "regularized_filter",
         problem,
-        Quotient(problem, penalty(chosen, operator, problem.psfs[0].shape, problem.torus)),
+        Quotient(problem, penalty(chosen, operator, problem)),
         parameters,
         sigma,
         criteria,

@@ -13,7 +13,15 @@ from restoretk.convolution.fourier import psf_to_otf
 from restoretk.restoration._frequency_domain import LinearFilter
 from restoretk.restoration._problem import Problem
 from restoretk.restoration._torus import open_problem
-from restoretk.restoration._transfer import GivenTransfer, Quotient, Transfer, constant, penalty, tabulated
+from restoretk.restoration._transfer import (
+    GivenTransfer,
+    Quotient,
+    Transfer,
+    constant,
+    fitted_ratio,
+    penalty,
+    tabulated,
+)
 from restoretk.restoration.operators import operator_power_at
 from restoretk.restoration.per_channel import ChannelFilters, decide_per_channel
 from restoretk.restoration.regularization import choose, guarded_gcv
@@ -63,7 +71,7 @@ def decide(
         noise_sigma = problem.noise_sigma
         doubt, strength = _doubt(problem)
         if doubt:
-            filtered_by = Quotient(problem, penalty(strength, "laplacian", problem.psfs[0].shape, problem.torus))
+            filtered_by = Quotient(problem, penalty(strength, "laplacian", problem))
             warnings = (
                 f"{doubt}; a smooth spectrum of the scene, with care, stands in for the fitted one: a given noise_to_signal "
                 f"may do better",
@@ -71,7 +79,7 @@ def decide(
             parameters = {"noise_to_signal": "auto", "chosen_by": "marginal_likelihood, smooth spectrum, with care"}
         else:
             level = _fitted_level(problem)
-            filtered_by = Quotient(problem, tabulated(problem.noise_to_signal(level)))
+            filtered_by = Quotient(problem, fitted_ratio(problem, level))
             parameters = {"noise_to_signal": "auto", "chosen_by": "fitted spectrum", "level": level}
             parameters |= problem.fits[0].parameters() if len(problem.fits) == 1 else {}
     else:

@@ -30,16 +30,9 @@ def test_columns_of_the_otf_are_those_of_the_whole(
     assert otf.terms == rank if dtype is np.float32 else otf.terms >= rank
     for columns in (slice(0, 5), slice(7, 8), slice(10, whole.shape[1]), slice(None)):
         np.testing.assert_allclose(otf.columns(columns), whole[:, columns], rtol=0, atol=close)
-    bins = rng.integers(0, torus[0], 50), rng.integers(0, whole.shape[1], 50)
-    np.testing.assert_allclose(otf.at(bins), whole[bins], rtol=0, atol=close)
+    chosen = np.unique(rng.integers(0, whole.shape[1], 5))
+    np.testing.assert_allclose(otf.columns(chosen), whole[:, chosen], rtol=0, atol=close)
     assert otf.columns(slice(0, 2)).dtype == np.result_type(dtype, np.complex64)
-
-
-def test_bins_in_many_blocks_of_columns_are_found(rng: np.random.Generator) -> None:
-    psf = rng.random((30, 33))
-    whole = psf_to_otf(psf, (64, 500))
-    bins = rng.integers(0, 64, 400), rng.integers(0, 251, 400)
-    np.testing.assert_allclose(OtfColumns(psf, (64, 500), np.float64).at(bins), whole[bins], atol=1e-12)
 
 
 @pytest.mark.parametrize("shape", [(45, 64), (31, 63), (1500, 301)])
