@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from restoretk.restoration import METHODS as METHODS
     from restoretk.restoration import Restoration as Restoration
     from restoretk.restoration import inverse_filter as inverse_filter
+    from restoretk.restoration import plan_restoration as plan_restoration
     from restoretk.restoration import regularized_filter as regularized_filter
     from restoretk.restoration import restore as restore
     from restoretk.restoration import wiener as wiener
@@ -91,6 +92,7 @@ __all__ = [
     "max_unpool",
     "mse",
     "otf_to_psf",
+    "plan_restoration",
     "psf_to_otf",
     "psnr",
     "regularized_filter",
@@ -142,6 +144,7 @@ _HOMES = {
     "max_unpool": "convolution.max_unpooling",
     "mse": "metrics",
     "otf_to_psf": "convolution.fourier",
+    "plan_restoration": "restoration",
     "psf_to_otf": "convolution.fourier",
     "psnr": "metrics",
     "regularized_filter": "restoration",

@@ -270,9 +270,11 @@ def _two_meanings(
     panels = [ruler.panel("g", seen)]
     for steps in LANDWEBER_STEPS:
         name = "H^T g" if steps == 1 else f"Landweber {steps}"
-        panels.append(_landweber_panel(problem, name, landweber_transfer(problem.otf, steps), steps, ruler))
-    magnitude = np.abs(problem.otf)
-    inverse = np.divide(1, problem.otf, out=np.zeros_like(problem.otf), where=magnitude > 1e-9 * magnitude.max())
+        panels.append(_landweber_panel(problem, name, landweber_transfer(problem.optics.otf, steps), steps, ruler))
+    magnitude = np.abs(problem.optics.otf)
+    inverse = np.divide(
+        1, problem.optics.otf, out=np.zeros_like(problem.optics.otf), where=magnitude > 1e-9 * magnitude.max()
+    )
     panels.append(_landweber_panel(problem, "H^+ g", inverse, "infinite", ruler))
     frequency_ratio = problem.noise_variance() / np.maximum(problem.signal_power(), 1e-300)
     return panels, {"noise_to_signal": float(np.median(frequency_ratio))}

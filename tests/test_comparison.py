@@ -210,7 +210,7 @@ def test_the_limit_is_the_inverse_wherever_the_blur_left_anything(grey: Array) -
     psf = box_psf((4, 6))
     seen = compare(grey, psf, kernels=["nearest"], methods=["wiener"])
     problem = open_problem(seen.observed.image, psf, "unknown", None)
-    otf = problem.otf[0]
+    otf = problem.optics.otf[0]
     left = np.abs(otf) > 1e-9
     assert not left.all(), "this blur removes some frequencies altogether"
     spectrum = forward_transform(problem.planes[0], 2)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from restoretk._arrays import Array
@@ -16,13 +17,24 @@ from restoretk.restoration._frequency_domain import LinearFilter
 from restoretk.restoration.inverse import decide as _decide_inverse
 from restoretk.restoration.inverse import inverse_filter
 from restoretk.restoration.per_channel import ChannelFilters
+from restoretk.restoration.plan import RestorationPlan
 from restoretk.restoration.record import Criterion, Restoration
 from restoretk.restoration.regularized import decide as _decide_regularized
 from restoretk.restoration.regularized import regularized_filter
 from restoretk.restoration.wiener import decide as _decide_wiener
 from restoretk.restoration.wiener import wiener
 
-__all__ = ["METHODS", "Criterion", "Restoration", "inverse_filter", "regularized_filter", "restore", "wiener"]
+__all__ = [
+    "METHODS",
+    "Criterion",
+    "Restoration",
+    "RestorationPlan",
+    "inverse_filter",
+    "plan_restoration",
+    "regularized_filter",
+    "restore",
+    "wiener",
+]
 
 METHODS: Mapping[str, Callable[..., Array]] = MappingProxyType(
     {"inverse_filter": inverse_filter, "wiener": wiener, "regularized_filter": regularized_filter}
@@ -33,8 +45,12 @@ _DECIDE: Mapping[str, Callable[..., LinearFilter | ChannelFilters]] = MappingPro
     {
         "inverse_filter": _decide_inverse,
         "wiener": _decide_wiener,
-        "regularized_filter": partial(_decide_regularized, every_criterion=True),
+        "regularized_filter": _decide_regularized,
     }
+)
+# The record of a choice shows what every rule would have chosen.
+_RECORD: Mapping[str, Callable[..., LinearFilter | ChannelFilters]] = MappingProxyType(
+    {**_DECIDE, "regularized_filter": partial(_decide_regularized, every_criterion=True)}
 )
 
 
@@ -84,13 +100,71 @@ def restore(
     >>> result.parameters["noise_to_signal"], result.image.shape
     (0.01, (6,))
     """
+    method, options = _spelled_out(method, options)
+    options = {"boundary": boundary, "channel_axis": channel_axis} | options
+    return _RECORD[method](image, psf, **options).restoration()
+
+
+def plan_restoration(
+    shape: Sequence[int],
+    psf: npt.ArrayLike,
+    method: str = "wiener",
+    *,
+    dtype: npt.DTypeLike = np.float32,
+    boundary: str = "unknown",
+    channel_axis: int | None = None,
+    **options: Any,
+) -> RestorationPlan:
+    """A function of an image that restores pictures of one shape with one PSF: the method with its preparations made.
+
+    For pipelines: what depends on the PSF, the shape and the options alone is worked out once. Most is gained on small
+    pictures with a fixed parameter.
+
+    Parameters
+    ----------
+    shape : sequence of int
+        Of the images, channels and stacks included.
+    psf : array_like of D axes
+        As for `restore`.
+    method : str
+        A name in METHODS, or a spec such as ``wiener:noise_to_signal=0.01``. A rule such as ``gcv`` chooses anew for every
+        picture.
+    dtype : dtype
+        Of the images.
+    boundary, channel_axis, **options
+        As for `restore`.
+
+    Returns
+    -------
+    RestorationPlan
+        Call it with an image, and ``out=`` for where to put the result. Its pixels are those of the method, to the bit.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what `restore` would refuse.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> psf = np.full((3, 4), 1 / 12)
+    >>> deblur = plan_restoration((40, 50), psf, "wiener:noise_to_signal=0.01", boundary="wrap")
+    >>> deblur(np.ones((40, 50), np.float32)).shape
+    (40, 50)
+    """
+    method, options = _spelled_out(method, options)
+    options = {"boundary": boundary, "channel_axis": channel_axis} | options
+    return RestorationPlan(shape, dtype, psf, _DECIDE[method], options)
+
+
+def _spelled_out(method: str, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The name of a method and its options, those of the spec among them."""
     method, spelled = parse_spec(method)
     check_choice(method, METHODS, "method")
     options = spelled | options
-    boundary = options.pop("boundary", boundary)
-    known = [name for name, p in inspect.signature(METHODS[method]).parameters.items() if p.kind is p.KEYWORD_ONLY]
+    parameters = inspect.signature(METHODS[method]).parameters.values()
+    known = [each.name for each in parameters if each.kind is each.KEYWORD_ONLY and each.name != "out"]
     for name in options:
         if name not in known:
             raise OptionError(f"method {method!r} takes the options {', '.join(known)}, got {name!r}")
-    decided = _DECIDE[method](image, psf, boundary=boundary, channel_axis=channel_axis, **options)
-    return decided.restoration()
+    return method, options

@@ -85,10 +85,10 @@ class LinearFilter:
         problem = self.problem
         if problem.pixel_weights is None or self.filter.addend is None:
             return None
-        addend = whole_addend(self.filter.addend, problem.otf)
+        addend = whole_addend(self.filter.addend, problem.optics.otf)
         spectrum = problem.spectrum * self.transfer.astype(problem.spectrum.dtype, copy=False)
         start = inverse_transform(spectrum, problem.torus)
-        return solve_weighted(problem.planes, problem.otf, addend, problem.pixel_weights.values, start)
+        return solve_weighted(problem.planes, problem.optics.otf, addend, problem.pixel_weights.values, start)
 
     def _parameters(self) -> dict[str, float | str]:
         """The parameters, levels in plain numbers."""
@@ -104,7 +104,7 @@ class LinearFilter:
         """The restored image with the record of what was chosen."""
         problem = self.problem
         size = float(np.prod(problem.torus))
-        action = self.transfer * problem.otf
+        action = self.transfer * problem.optics.otf
         misfit = np.abs(1 - action) ** 2
         residual = sum(
             float(np.sum(problem.weights * misfit[index // problem.planes_per_otf] * problem.plane_power(index)))
@@ -112,10 +112,10 @@ class LinearFilter:
         )
         diagnostics = {
             "noise_gain": float(
-                np.sqrt(np.sum(problem.weights * np.abs(self.transfer) ** 2) / (size * len(problem.otf)))
+                np.sqrt(np.sum(problem.weights * np.abs(self.transfer) ** 2) / (size * len(problem.optics.otf)))
             ),
             "effective_degrees_of_freedom": float(
-                np.sum(problem.weights * np.real(action)) / (size * len(problem.otf))
+                np.sum(problem.weights * np.real(action)) / (size * len(problem.optics.otf))
             ),
             "residual_sigma": plain_number(np.sqrt(residual / (size * len(problem.laid))), problem.unit),
         }

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from restoretk._arrays import Array
-from restoretk.convolution.fourier import forward_transform, half_spectrum_weights, psf_to_otf
-from restoretk.convolution.otf_columns import OtfColumns
+from restoretk.convolution.fourier import forward_transform, half_spectrum_weights
 from restoretk.convolution.sweeps import transform_plane
 from restoretk.restoration._column_sample import SampledPlanes, power_of
 from restoretk.restoration._dark_bands import power_in_dark_bands
+from restoretk.restoration._optics import Optics
 from restoretk.restoration._periodogram import drawn_columns
 from restoretk.restoration._planes import Planes
 from restoretk.restoration._spectral_statistics import SpectralStatistics, gather_statistics
@@ -34,11 +33,6 @@ LARGE = 1 << 17  # pixels: smaller planes stay in cache as they are
 ON_THE_FRAME = ("wrap", "taper")  # boundaries for which the torus is the frame itself
 
 
-def otfs(psfs: tuple[Array, ...], torus: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
-    """The OTFs of K PSFs on a torus, shape (K, *half)."""
-    return np.stack([psf_to_otf(psf.astype(dtype), torus) for psf in psfs])
-
-
 @dataclass(frozen=True)
 class Problem:
     """An observation on a torus, ready to be filtered.
@@ -49,8 +43,9 @@ class Problem:
     ----------
     laid : Planes
         The planes on the torus: the frame first, then the ring that closes the torus (no ring for ``wrap`` and ``taper``).
-    psfs : tuple of K ndarray
-    torus, frame : tuple of int
+    optics : Optics
+        K PSFs on the torus.
+    frame : tuple of int
     boundary : str
     frames : ndarray of shape (P, *frame), or None
         The planes as they were seen, missing pixels filled in, where those on the torus are others.
@@ -69,8 +64,7 @@ class Problem:
     """
 
     laid: Planes
-    psfs: tuple[Array, ...]
-    torus: tuple[int, ...]
+    optics: Optics
     frame: tuple[int, ...]
     boundary: str
     frames: Array | None
@@ -80,6 +74,16 @@ class Problem:
     masked: bool = False
     channels: bool = False
     unit: int = 0
+
+    @property
+    def psfs(self) -> tuple[Array, ...]:
+        """The K PSFs."""
+        return self.optics.psfs
+
+    @property
+    def torus(self) -> tuple[int, ...]:
+        """The grid on which the picture is taken for periodic."""
+        return self.optics.torus
 
     @property
     def planes(self) -> Array:
@@ -101,21 +105,6 @@ class Problem:
         for index, into in enumerate(spectrum):
             transform_plane(self.laid.plane(index), out=into)
         return spectrum
-
-    @cached_property
-    def otf(self) -> Array:
-        """The OTFs in the precision of the planes, shape (K, *half)."""
-        return otfs(self.psfs, self.torus, self.laid.dtype)
-
-    @cached_property
-    def otf_columns(self) -> tuple[OtfColumns, ...]:
-        """The K OTFs of two-dimensional planes for those who need but a part of them."""
-        return tuple(OtfColumns(psf, self.torus, self.laid.dtype) for psf in self.psfs)
-
-    @cached_property
-    def otf_power(self) -> Array:
-        """|H|^2, shape (K, *half)."""
-        return self.otf.real**2 + self.otf.imag**2
 
     @cached_property
     def weights(self) -> Array:
@@ -141,8 +130,7 @@ class Problem:
     def _otf_power_sample(self) -> Array:
         """|H|^2 in the columns of the `sample`, shape (K, rows, n)."""
         assert self.sample is not None  # noqa: S101 - who asks has looked
-        each = [otf.columns(self.sample.chosen) for otf in self.otf_columns]
-        return np.stack([values.real**2 + values.imag**2 for values in each])
+        return self.optics.power_in(self.sample.chosen)
 
     @cached_property
     def bins(self) -> SpectrumBins:
@@ -168,7 +156,7 @@ class Problem:
     def _powers_of(self, planes: slice, otf: int) -> tuple[PowerAt, PowerAt]:
         """|G|^2 / N, averaged over some planes, and |H|^2 of one OTF."""
         if self.sample is None:
-            return SpectrumPower(self.spectrum[planes], float(np.prod(self.torus))), self.otf_power[otf]
+            return SpectrumPower(self.spectrum[planes], float(np.prod(self.torus))), self.optics.otf_power[otf]
         power = power_of(self.sample.spectra[planes], self.torus).mean(axis=0)
         return self.sample.of(power), self.sample.of(self._otf_power_sample[otf])
 
@@ -176,7 +164,7 @@ class Problem:
     def _powers_at_bins(self) -> tuple[Array, Array]:
         """|H|^2 of each OTF and |G|^2 / N of each plane at the `bins`."""
         if self.sample is None or self.bins.indices is None:
-            return self.bins.of(self.otf_power), power_of(self.bins.of(self.spectrum), self.torus)
+            return self.bins.of(self.optics.otf_power), power_of(self.bins.of(self.spectrum), self.torus)
         rows, columns = self.bins.indices
         power = self.sample.of(power_of(self.sample.spectra, self.torus))
         return self.sample.of(self._otf_power_sample)[rows, columns], power[rows, columns]

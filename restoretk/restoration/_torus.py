@@ -22,8 +22,9 @@ from restoretk.convolution.boundary import BOUNDARIES, check_boundary, crop, ext
 from restoretk.convolution.fourier import fast_shape, frequency_grid
 from restoretk.convolution.taper import taper_planes
 from restoretk.psf.channels import psfs_for
+from restoretk.restoration._optics import Workshop
 from restoretk.restoration._planes import ArrayPlanes, PicturePlanes
-from restoretk.restoration._problem import LARGE, ON_THE_FRAME, Problem, otfs
+from restoretk.restoration._problem import LARGE, ON_THE_FRAME, Problem
 from restoretk.restoration.missing import Observation, first_fill, read_observation
 from restoretk.restoration.signal_spectrum import fit_signal_spectrum
 from restoretk.restoration.unknown_boundary import extend_unknown
@@ -39,8 +40,11 @@ def open_problem(
     channel_axis: int | None,
     mask: npt.ArrayLike | str | None = None,
     weights: npt.ArrayLike | str | None = None,
+    workshop: Workshop | None = None,
 ) -> Problem:
     """Check the image, the PSF, the boundary and the mask, and lay the observation on its torus.
+
+    ``workshop`` has what was worked out for this very PSF before.
 
     Raises
     ------
@@ -49,12 +53,13 @@ def open_problem(
         the image and an unknown boundary.
     """
     check_boundary(boundary, RESTORATION_BOUNDARIES)
+    workshop = workshop or Workshop()
     image = as_real(image, "image")
     psfs = tuple(each.astype(np.float64) for each in psfs_for(psf, image.shape, channel_axis))
     spatial_ndim = psfs[0].ndim
     spatial_axes = _spatial_axes(image.ndim, spatial_ndim, channel_axis)
     if _may_stay_as_it_is(image, boundary, spatial_ndim, channel_axis, mask, weights):
-        return _as_it_is(image, psfs, boundary, channel_axis)
+        return _as_it_is(image, psfs, boundary, channel_axis, workshop)
     seen = read_observation(image, mask, psfs[0], spatial_axes)
     unit = unit_of(seen.image)
     planes, from_planes = to_planes(in_unit(seen.image, unit), spatial_ndim, channel_axis)
@@ -67,10 +72,10 @@ def open_problem(
     torus = frame if boundary in ON_THE_FRAME else padded
     steps = 0
     if missing is not None and boundary not in ("unknown", "wrap"):
-        whole, steps = _complete(planes, psfs, otfs(psfs, padded, np.float64), padded, missing)
+        whole, steps = _complete(planes, psfs, workshop.optics(psfs, padded, np.dtype(np.float64)).otf, padded, missing)
         planes, missing = crop(whole, [0] * spatial_ndim, frame).astype(planes.dtype), None
     if boundary == "unknown" or missing is not None:
-        extended, steps = _complete(planes, psfs, otfs(psfs, torus, planes.dtype), torus, missing)
+        extended, steps = _complete(planes, psfs, workshop.optics(psfs, torus, planes.dtype).otf, torus, missing)
     elif boundary == "taper":
         each_psf = psfs * (len(planes) // len(psfs))
         extended = np.concatenate([taper_planes(p[None], k) for p, k in zip(planes, each_psf, strict=True)])
@@ -91,8 +96,7 @@ def open_problem(
         pixel_weights = PixelWeights(values, "given" if noise is None else "poisson", noise)
     return Problem(
         laid=ArrayPlanes(extended),
-        psfs=psfs,
-        torus=torus,
+        optics=workshop.optics(psfs, torus, extended.dtype),
         frame=frame,
         boundary=boundary,
         frames=observed,
@@ -133,15 +137,16 @@ def _may_stay_as_it_is(
     return image.dtype.itemsize <= 2
 
 
-def _as_it_is(image: Array, psfs: tuple[Array, ...], boundary: str, channel_axis: int | None) -> Problem:
+def _as_it_is(
+    image: Array, psfs: tuple[Array, ...], boundary: str, channel_axis: int | None, workshop: Workshop
+) -> Problem:
     axes = _spatial_axes(image.ndim, 2, channel_axis)
     frame = image.shape[axes[0]], image.shape[axes[1]]
     laid = PicturePlanes(image, channel_axis)
     seen = Observation(image, image.dtype, None, None)
     return Problem(
         laid=laid,
-        psfs=_for_planes(psfs, len(laid), frame)[0],
-        torus=frame,
+        optics=workshop.optics(_for_planes(psfs, len(laid), frame)[0], frame, laid.dtype),
         frame=frame,
         boundary=boundary,
         frames=None,

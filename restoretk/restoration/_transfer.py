@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from restoretk._arrays import Array
 from restoretk.convolution.fourier import frequency_grid
+from restoretk.restoration._optics import Optics
 from restoretk.restoration._polar_table import PolarTable, is_looked_up
 from restoretk.restoration._problem import Problem
 from restoretk.restoration.operators import OPERATORS, check_operator, operator_power, operator_symbols
@@ -55,23 +56,23 @@ class GivenTransfer:
 class TruncatedInverse:
     """1 / H where |H| is at least ``cutoff`` times its peak, else 0."""
 
-    problem: Problem
+    optics: Optics
     cutoff: float
     addend: Addend | None = None
 
     @cached_property
     def whole(self) -> Array:
         """See `Transfer`."""
-        each = [self._of(otf, index) for index, otf in enumerate(self.problem.otf)]
+        each = [self._of(otf, index) for index, otf in enumerate(self.optics.otf)]
         return np.stack(each)
 
     def multiply(self, block: Array, index: int, columns: slice) -> None:
         """See `Transfer`."""
-        block *= self._of(self.problem.otf_columns[index].columns(columns), index)
+        block *= self._of(self.optics.otf_columns[index].columns(columns), index)
 
     def _of(self, otf: Array, index: int) -> Array:
         # A PSF is not negative: its OTF is nowhere larger than at frequency 0.
-        peak = float(self.problem.psfs[index].sum())
+        peak = float(self.optics.psfs[index].sum())
         magnitude = np.abs(otf)
         kept = (magnitude >= self.cutoff * peak) & (magnitude > 0)
         inverse: Array = np.divide(1, otf, out=np.zeros_like(otf), where=kept)
@@ -82,14 +83,14 @@ class TruncatedInverse:
 class Quotient:
     """conj(H) / (|H|^2 + q), 0 where the denominator is 0 to within rounding, in the precision of the planes."""
 
-    problem: Problem
+    optics: Optics
     addend: Addend
 
     @cached_property
     def whole(self) -> Array:
         """See `Transfer`."""
-        otf = self.problem.otf
-        denominator = self.problem.otf_power + _held(whole_addend(self.addend, otf), otf.real.dtype)
+        otf = self.optics.otf
+        denominator = self.optics.otf_power + _held(whole_addend(self.addend, otf), otf.real.dtype)
         _let_out_the_dark(denominator)
         transfer: Array = np.conj(otf)
         transfer /= denominator
@@ -97,7 +98,7 @@ class Quotient:
 
     def multiply(self, block: Array, index: int, columns: slice) -> None:
         """See `Transfer`."""
-        otf = self.problem.otf_columns[index].columns(columns)
+        otf = self.optics.otf_columns[index].columns(columns)
         factor = np.square(otf.real)
         factor += np.square(otf.imag)
         factor += _held(self.addend(index, columns), factor.dtype)
@@ -163,9 +164,9 @@ def fitted_ratio(problem: Problem, level: float) -> Addend:
     return addend
 
 
-def penalty(strength: float, operator: str | npt.ArrayLike, problem: Problem) -> Addend:
+def penalty(strength: float, operator: str | npt.ArrayLike, optics: Optics) -> Addend:
     """``strength`` times |P|^2 of a regularization operator; see `operator_power`."""
-    shape, torus = problem.psfs[0].shape, problem.torus
+    shape, torus = optics.psfs[0].shape, optics.torus
     if not isinstance(operator, str):
         return tabulated(strength * operator_power(operator, shape, torus)[None])
     check_operator(operator)
@@ -173,7 +174,7 @@ def penalty(strength: float, operator: str | npt.ArrayLike, problem: Problem) ->
     if power == 0:
         return constant(strength)
     # (a + b)^p of numbers along each axis, in the precision of the planes: a few operations for each bin.
-    symbols, dtype = operator_symbols(shape, frequency_grid(torus)), problem.laid.dtype
+    symbols, dtype = operator_symbols(shape, frequency_grid(torus)), optics.dtype
     highest = float(np.finfo(dtype).max) ** (1 / power) / (2 * len(symbols))
     parts = [np.minimum(strength ** (1 / power) * along, highest).astype(dtype) for along in symbols]
 

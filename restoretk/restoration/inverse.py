@@ -7,6 +7,7 @@ import numpy.typing as npt
 from restoretk._arrays import Array, check_out
 from restoretk._grammar import OptionError
 from restoretk.restoration._frequency_domain import LinearFilter
+from restoretk.restoration._optics import Workshop
 from restoretk.restoration._torus import open_problem
 from restoretk.restoration._transfer import TruncatedInverse
 
@@ -19,12 +20,13 @@ def decide(
     boundary: str = "unknown",
     channel_axis: int | None = None,
     mask: npt.ArrayLike | str | None = None,
+    workshop: Workshop | None = None,
 ) -> LinearFilter:
     """The inverse filter as a `LinearFilter`; see `inverse_filter`."""
     if not 0 <= cutoff < 1:
         raise OptionError(f"cutoff must be in [0, 1), got {cutoff}")
-    problem = open_problem(image, psf, boundary, channel_axis, mask)
-    return LinearFilter("inverse_filter", problem, TruncatedInverse(problem, cutoff), {"cutoff": float(cutoff)})
+    problem = open_problem(image, psf, boundary, channel_axis, mask, workshop=workshop)
+    return LinearFilter("inverse_filter", problem, TruncatedInverse(problem.optics, cutoff), {"cutoff": float(cutoff)})
 
 
 def inverse_filter(

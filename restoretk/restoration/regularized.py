@@ -11,6 +11,7 @@ from restoretk._arrays import Array, check_out, plain_number
 from restoretk._grammar import OptionError
 from restoretk.restoration import regularization as rules
 from restoretk.restoration._frequency_domain import LinearFilter
+from restoretk.restoration._optics import Workshop
 from restoretk.restoration._problem import ON_THE_FRAME, Problem
 from restoretk.restoration._torus import open_problem
 from restoretk.restoration._transfer import Quotient, penalty
@@ -32,6 +33,7 @@ def decide(
     weights: npt.ArrayLike | str | None = None,
     per_channel: bool = False,
     every_criterion: bool = False,
+    workshop: Workshop | None = None,
 ) -> LinearFilter | ChannelFilters:
     """The regularized filter as a `LinearFilter`, or one for each channel; see `regularized_filter`.
 
@@ -48,7 +50,7 @@ def decide(
         )
         return decide_per_channel(each, image, psf, channel_axis, mask=mask, weights=weights)
     _check_choice(regularization, noise_sigma)
-    problem = open_problem(image, psf, boundary, channel_axis, mask, weights)
+    problem = open_problem(image, psf, boundary, channel_axis, mask, weights, workshop)
     wanted = [regularization] if isinstance(regularization, str) else []
     if every_criterion:
         wanted += [name for name in rules.SELECTORS if name not in wanted]
@@ -66,7 +68,7 @@ def decide(
     return LinearFilter(
         "regularized_filter",
         problem,
-        Quotient(problem, penalty(chosen, operator, problem)),
+        Quotient(problem.optics, penalty(chosen, operator, problem.optics)),
         parameters,
         sigma,
         criteria,

@@ -11,6 +11,7 @@ from restoretk._arrays import Array, as_finite, check_out
 from restoretk._grammar import OptionError
 from restoretk.convolution.fourier import psf_to_otf
 from restoretk.restoration._frequency_domain import LinearFilter
+from restoretk.restoration._optics import Workshop
 from restoretk.restoration._problem import Problem
 from restoretk.restoration._torus import open_problem
 from restoretk.restoration._transfer import (
@@ -41,6 +42,7 @@ def decide(
     mask: npt.ArrayLike | str | None = None,
     weights: npt.ArrayLike | str | None = None,
     per_channel: bool = False,
+    workshop: Workshop | None = None,
 ) -> LinearFilter | ChannelFilters:
     """The Wiener filter as a `LinearFilter`, or one for each channel; see `wiener`."""
     if per_channel:
@@ -53,7 +55,7 @@ def decide(
         )
         return decide_per_channel(each, image, psf, channel_axis, mask=mask, weights=weights)
     correlations = _check_choice(noise_to_signal, noise_autocorrelation, signal_autocorrelation)
-    problem = open_problem(image, psf, boundary, channel_axis, mask, weights)
+    problem = open_problem(image, psf, boundary, channel_axis, mask, weights, workshop)
     noise_sigma: float | None = None
     warnings: tuple[str, ...] = ()
     doubt = ""
@@ -62,8 +64,10 @@ def decide(
     if correlations is not None:
         noise, signal = (np.abs(psf_to_otf(part, problem.torus)) for part in correlations)
         # conj(H) S_f / (|H|^2 S_f + S_n) needs no division by a signal spectrum that may have zeros.
-        denominator = problem.otf_power * signal + noise
-        whole = np.divide(np.conj(problem.otf) * signal, denominator, out=0 * problem.otf, where=denominator > 0)
+        denominator = problem.optics.otf_power * signal + noise
+        whole = np.divide(
+            np.conj(problem.optics.otf) * signal, denominator, out=0 * problem.optics.otf, where=denominator > 0
+        )
         addend = noise / np.maximum(signal, np.finfo(np.float32).tiny)
         filtered_by = GivenTransfer(whole, tabulated(addend[None]))
         parameters = {"noise_to_signal": "autocorrelations", "chosen_by": "given"}
@@ -71,7 +75,7 @@ def decide(
         noise_sigma = problem.noise_sigma
         doubt, strength = _doubt(problem)
         if doubt:
-            filtered_by = Quotient(problem, penalty(strength, "laplacian", problem))
+            filtered_by = Quotient(problem.optics, penalty(strength, "laplacian", problem.optics))
             warnings = (
                 f"{doubt}; a smooth spectrum of the scene, with care, stands in for the fitted one: a given noise_to_signal "
                 f"may do better",
@@ -79,12 +83,12 @@ def decide(
             parameters = {"noise_to_signal": "auto", "chosen_by": "marginal_likelihood, smooth spectrum, with care"}
         else:
             level = _fitted_level(problem)
-            filtered_by = Quotient(problem, fitted_ratio(problem, level))
+            filtered_by = Quotient(problem.optics, fitted_ratio(problem, level))
             parameters = {"noise_to_signal": "auto", "chosen_by": "fitted spectrum", "level": level}
             parameters |= problem.fits[0].parameters() if len(problem.fits) == 1 else {}
     else:
         ratio = _on_half_spectrum(np.asarray(noise_to_signal, np.float64), problem)
-        filtered_by = Quotient(problem, tabulated(ratio[None]) if ratio.ndim else constant(float(ratio)))
+        filtered_by = Quotient(problem.optics, tabulated(ratio[None]) if ratio.ndim else constant(float(ratio)))
         parameters = {"noise_to_signal": "spectrum" if ratio.ndim else float(ratio), "chosen_by": "given"}
     return LinearFilter(
         "wiener", problem, filtered_by, parameters, noise_sigma, warnings=warnings, not_white=bool(doubt)

@@ -78,7 +78,7 @@ def test_a_resampled_spectrum_has_the_values_of_the_given_one_at_the_new_frequen
     decided = decide(camera[:91, :123], psf, noise_to_signal=given, boundary="symmetric")
     rows, columns = (np.fft.fftfreq(size) for size in decided.problem.torus)
     columns = np.abs(columns[: len(columns) // 2 + 1])
-    otf = decided.problem.otf[0]
+    otf = decided.problem.optics.otf[0]
     expected = np.conj(otf) / (np.abs(otf) ** 2 + ratio(rows, columns))
     inside = np.ix_(np.abs(rows) < 45 / 91, columns < 61 / 123)  # beyond lies half a sample of either spectrum
     assert otf.shape[0] > 100
