@@ -13,7 +13,7 @@ from restoretk.noise_estimation import (
     estimate_poisson_gaussian,
     measure_noise,
 )
-from restoretk.noise_estimation.quiet_blocks import quiet_sigma_on_torus
+from restoretk.noise_estimation.quiet_blocks import _blocks_of_bands, quiet_sigma_on_torus
 
 
 def valid_frame(scene: Array, psf: Array) -> Array:
@@ -301,3 +301,21 @@ def test_what_stands_in_for_hidden_pixels_is_not_taken_for_a_quiet_place(rng: np
     hidden = np.zeros(noisy.shape, bool)
     hidden[40:90, 10:60] = True
     assert measure_noise(noisy, mask=hidden)[0].quiet_blocks == pytest.approx(0.02, rel=0.15)
+
+
+def test_a_large_periodic_plane_is_read_in_bands_with_the_seam_among_them(rng: np.random.Generator) -> None:
+    rows, columns = np.meshgrid(np.arange(1203), np.arange(1101), indexing="ij")
+    ramp = np.cos(2 * np.pi * rows / 1203) + np.sin(4 * np.pi * columns / 1101)
+    plane = ramp + rng.normal(0, 0.02, ramp.shape)
+    sigma = quiet_sigma_on_torus(plane)
+    assert sigma == pytest.approx(0.02, rel=0.1)
+    assert quiet_sigma_on_torus(np.roll(plane, (700, 333), (0, 1))) == pytest.approx(sigma, rel=0.1)
+    # Were the seam padded with anything but the opposite edge, its blocks would not be quiet in a plane of one period.
+    bands = _blocks_of_bands(plane, 8)
+    step = int(np.ceil(np.sqrt(plane.size / 2**14)))
+    tops, lefts = np.arange(0, 1203, step), np.arange(0, 1101, step)
+    assert len(bands) == len(tops) * len(lefts)
+    whole = np.pad(plane, (0, 7), mode="wrap")
+    for index in (0, len(lefts) - 1, len(bands) - 1):
+        top, left = tops[index // len(lefts)], lefts[index % len(lefts)]
+        np.testing.assert_array_equal(bands[index], whole[top : top + 8, left : left + 8])

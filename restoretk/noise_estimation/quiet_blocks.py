@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 import scipy.fft
 
 from restoretk._arrays import Array
+from restoretk.convolution.sweeps import RowBlocks
 
 _BLOCK_SIDE = {1: 16, 2: 8, 3: 4}  # a block holds 16 or 64 samples
 _HIGH_ORDER = {1: 10, 2: 9, 3: 6}  # sum of the indices from which a coefficient of the block is a high frequency
 _QUIET_SHARE, _QUIET_LEAST = 0.01, 30  # the quietest 1 % of the blocks (Ponomarenko 2007), and no fewer than 30
 _MOST_BLOCKS = 40_000
 _MOST_TORUS_BLOCKS = 1 << 16
+_LARGE, _LATTICE_BLOCKS = 1 << 20, 1 << 14  # samples; blocks: 1 % of them is enough
 
 
 def quiet_blocks(windows: Sequence[Array], holes: Sequence[Array] | None, *, quantised: bool) -> tuple[float, float]:
@@ -56,16 +59,35 @@ def _sigma_of_quietest(blocks: Array) -> float:
     return float(np.sqrt(np.median(mean_square) / (1 - 2 / (9 * count)) ** 3))
 
 
-def quiet_sigma_on_torus(plane: Array) -> float:
+def quiet_sigma_on_torus(plane: RowBlocks) -> float:
     """The noise in the quietest blocks of a periodic plane; the same for every circular shift of it.
 
     All blocks are looked at, those across the seam too (of planes of more than 65536 samples: a lattice of them, and then
     it is the same up to its scatter). NaN for planes smaller than a block.
     """
-    side = _BLOCK_SIDE.get(plane.ndim, 0)
+    ndim = len(plane.shape)
+    side = _BLOCK_SIDE.get(ndim, 0)
     if side == 0 or min(plane.shape) < side:
         return float("nan")
-    return _sigma_of_quietest(_blocks(np.pad(plane, (0, side - 1), mode="wrap"), 2 * _MOST_TORUS_BLOCKS, finest=side))
+    if ndim == 2 and math.prod(plane.shape) > _LARGE:
+        return _sigma_of_quietest(_blocks_of_bands(plane, side))
+    return _sigma_of_quietest(
+        _blocks(np.pad(plane[:], (0, side - 1), mode="wrap"), 2 * _MOST_TORUS_BLOCKS, finest=side)
+    )
+
+
+def _blocks_of_bands(plane: RowBlocks, side: int) -> Array:
+    """Some 16384 blocks of a large periodic plane on a lattice, read a band of rows at a time."""
+    rows, columns = plane.shape
+    step = int(np.ceil(np.sqrt(rows * columns / _LATTICE_BLOCKS)))
+    found = []
+    for top in range(0, rows, step):
+        band = plane[top : top + side]
+        if len(band) < side:
+            band = np.concatenate([band, plane[: side - len(band)]])
+        around = np.concatenate([band, band[:, : side - 1]], axis=1)
+        found.append(np.moveaxis(np.lib.stride_tricks.sliding_window_view(around, side, axis=1)[:, ::step], 1, 0))
+    return np.concatenate(found)
 
 
 def _blocks(plane: Array, most: int, finest: int = 4) -> Array:

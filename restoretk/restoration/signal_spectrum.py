@@ -295,7 +295,7 @@ def noise_ceiling(stack: Iterable[Any], psf: Array, dark: float | None) -> float
     elif dark > _DARK_SHARE:
         return None
     else:
-        sigmas = np.array([quiet_sigma_on_torus(plane[:]) for plane in stack])
+        sigmas = np.array([quiet_sigma_on_torus(plane) for plane in stack])
     level = float(np.sqrt(np.mean(sigmas**2)))
     return _ABOVE_ESTIMATE * level if np.isfinite(level) else None
 
