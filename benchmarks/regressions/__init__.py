@@ -1,0 +1,1 @@
+"""What airspeed velocity follows over the history of the project: `asv run` in the folder above."""
