@@ -47,7 +47,7 @@ def draw_growth(figures: Sequence[Figure]) -> str:
         for figure in figures
         if figure.part == "growth" and figure.unit == "ns/px"
     ]
-    exponent = next(figure.value for figure in figures if figure.part == "growth" and figure.bound is not None)
+    exponent = next(figure.value for figure in figures if figure.part == "growth" and not figure.unit)
     width, height, left, bottom, right, top = 620, 380, 80, 330, 590, 50
     low, high = 2 * math.log2(points[0][0]), 2 * math.log2(points[-1][0])
     slow, fast = math.log10(max(t for _, t in points)) + 0.3, math.log10(min(t for _, t in points)) - 0.3
