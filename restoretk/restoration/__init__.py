@@ -14,6 +14,7 @@ import numpy.typing as npt
 from restoretk._arrays import Array
 from restoretk._grammar import OptionError, check_choice, parse_spec
 from restoretk.restoration._frequency_domain import LinearFilter
+from restoretk.restoration._problem import Problem
 from restoretk.restoration.inverse import decide as _decide_inverse
 from restoretk.restoration.inverse import inverse_filter
 from restoretk.restoration.per_channel import ChannelFilters
@@ -100,7 +101,7 @@ def restore(
     >>> result.parameters["noise_to_signal"], result.image.shape
     (0.01, (6,))
     """
-    method, options = _spelled_out(method, options)
+    method, options = spelled_out(method, options)
     options = {"boundary": boundary, "channel_axis": channel_axis} | options
     return _RECORD[method](image, psf, **options).restoration()
 
@@ -152,12 +153,19 @@ def plan_restoration(
     >>> deblur(np.ones((40, 50), np.float32)).shape
     (40, 50)
     """
-    method, options = _spelled_out(method, options)
+    method, options = spelled_out(method, options)
     options = {"boundary": boundary, "channel_axis": channel_axis} | options
     return RestorationPlan(shape, dtype, psf, _DECIDE[method], options)
 
 
-def _spelled_out(method: str, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+def decide_on(problem: Problem, psf: npt.ArrayLike, method: str, options: Mapping[str, Any]) -> LinearFilter:
+    """The filter of a method for a problem that is open already: for those who hold no picture."""
+    decided = _DECIDE[method](problem, psf, boundary=problem.boundary, **options)
+    assert isinstance(decided, LinearFilter)  # noqa: S101 - a problem has no channels to be told apart
+    return decided
+
+
+def spelled_out(method: str, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """The name of a method and its options, those of the spec among them."""
     method, spelled = parse_spec(method)
     check_choice(method, METHODS, "method")

@@ -32,28 +32,38 @@ class ColumnSample:
         return found
 
 
-class SampledPlanes:
-    """The spectra of planes in some columns, and the transformed rows of a single plane, for the filter to go on from."""
+class GivenSample:
+    """The spectra of planes in some columns, (P, rows, n), that were worked out elsewhere."""
 
-    def __init__(self, laid: Planes, chosen: Array) -> None:
-        first = laid.plane(0)
-        rows, columns = first.shape
-        self.chosen, self.place = chosen, np.zeros(columns // 2 + 1, np.intp)
+    def __init__(self, spectra: Array, chosen: Array) -> None:
+        self.spectra, self.chosen = spectra, chosen
+        self.place = np.zeros(int(chosen[-1]) + 1, np.intp)
         self.place[chosen] = np.arange(len(chosen))
-        row_spectra = empty_spectrum(first)
-        self.spectra = np.empty((len(laid), rows, len(chosen)), row_spectra.dtype)
-        for index, into in enumerate(self.spectra):
-            into[...] = sample_columns(laid.plane(index), chosen, row_spectra)
-        # The rows of many planes are transformed again when it is their turn: kept, they would need as many half spectra.
-        self._row_spectra = [row_spectra] if len(laid) == 1 else []
 
     def take_row_spectra(self) -> Array | None:
         """The transformed rows of the only plane, for one who may overwrite them; None if there are more, or for the next."""
-        return self._row_spectra.pop() if self._row_spectra else None
+        return None
 
     def of(self, values: Array) -> ColumnSample:
         """Values on these columns."""
         return ColumnSample(values, self.place)
+
+
+class SampledPlanes(GivenSample):
+    """The spectra of planes in some columns, and the transformed rows of a single plane, for the filter to go on from."""
+
+    def __init__(self, laid: Planes, chosen: Array) -> None:
+        row_spectra = empty_spectrum(laid.plane(0))
+        spectra = np.empty((len(laid), len(row_spectra), len(chosen)), row_spectra.dtype)
+        for index, into in enumerate(spectra):
+            into[...] = sample_columns(laid.plane(index), chosen, row_spectra)
+        super().__init__(spectra, chosen)
+        # The rows of many planes are transformed again when it is their turn: kept, they would need as many half spectra.
+        self._row_spectra = [row_spectra] if len(laid) == 1 else []
+
+    def take_row_spectra(self) -> Array | None:
+        """See `GivenSample`."""
+        return self._row_spectra.pop() if self._row_spectra else None
 
 
 def power_of(spectra: Array, torus: Sequence[int]) -> Array:

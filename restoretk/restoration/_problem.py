@@ -11,7 +11,7 @@ import numpy as np
 from restoretk._arrays import Array
 from restoretk.convolution.fourier import forward_transform, half_spectrum_weights
 from restoretk.convolution.sweeps import transform_plane
-from restoretk.restoration._column_sample import SampledPlanes, power_of
+from restoretk.restoration._column_sample import GivenSample, SampledPlanes, power_of
 from restoretk.restoration._dark_bands import power_in_dark_bands
 from restoretk.restoration._optics import Optics
 from restoretk.restoration._periodogram import drawn_columns
@@ -121,7 +121,7 @@ class Problem:
         return power_of(self.spectrum[index], self.torus)
 
     @cached_property
-    def sample(self) -> SampledPlanes | None:
+    def sample(self) -> GivenSample | None:
         """The few columns of the spectra of large planes in which the `bins` lie; None where the whole is looked at."""
         chosen = drawn_columns(self.torus) if self.in_sweeps else None
         return None if chosen is None else SampledPlanes(self.laid, chosen)

@@ -34,7 +34,7 @@ RESTORATION_BOUNDARIES = (*BOUNDARIES, "taper", "smooth", "unknown")
 
 
 def open_problem(
-    image: npt.ArrayLike,
+    image: npt.ArrayLike | Problem,
     psf: npt.ArrayLike,
     boundary: str,
     channel_axis: int | None,
@@ -44,7 +44,7 @@ def open_problem(
 ) -> Problem:
     """Check the image, the PSF, the boundary and the mask, and lay the observation on its torus.
 
-    ``workshop`` has what was worked out for this very PSF before.
+    ``workshop`` has what was worked out for this very PSF before. A problem that is open already is given back.
 
     Raises
     ------
@@ -52,6 +52,8 @@ def open_problem(
         See `restoretk._arrays.as_float_image`, `restoretk.psf.check_psf` and `read_observation`; also for a PSF larger than
         the image and an unknown boundary.
     """
+    if isinstance(image, Problem):
+        return image
     check_boundary(boundary, RESTORATION_BOUNDARIES)
     workshop = workshop or Workshop()
     image = as_real(image, "image")

@@ -8,12 +8,13 @@ from restoretk._arrays import Array, check_out
 from restoretk._grammar import OptionError
 from restoretk.restoration._frequency_domain import LinearFilter
 from restoretk.restoration._optics import Workshop
+from restoretk.restoration._problem import Problem
 from restoretk.restoration._torus import open_problem
 from restoretk.restoration._transfer import TruncatedInverse
 
 
 def decide(
-    image: npt.ArrayLike,
+    image: npt.ArrayLike | Problem,
     psf: npt.ArrayLike,
     *,
     cutoff: float = 0.1,

@@ -21,7 +21,7 @@ from restoretk.restoration.record import Criterion
 
 
 def decide(
-    image: npt.ArrayLike,
+    image: npt.ArrayLike | Problem,
     psf: npt.ArrayLike,
     *,
     regularization: float | str = "gcv",
@@ -39,7 +39,7 @@ def decide(
 
     ``every_criterion`` evaluates all rules.
     """
-    if per_channel:
+    if per_channel and not isinstance(image, Problem):
         each = partial(
             decide,
             regularization=regularization,

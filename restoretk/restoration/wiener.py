@@ -31,7 +31,7 @@ _LEVELS = (1 / 8, 8.0)  # of the fitted noise-to-signal ratio: further away the 
 
 
 def decide(
-    image: npt.ArrayLike,
+    image: npt.ArrayLike | Problem,
     psf: npt.ArrayLike,
     *,
     noise_to_signal: float | str | npt.ArrayLike = "auto",
@@ -45,7 +45,7 @@ def decide(
     workshop: Workshop | None = None,
 ) -> LinearFilter | ChannelFilters:
     """The Wiener filter as a `LinearFilter`, or one for each channel; see `wiener`."""
-    if per_channel:
+    if per_channel and not isinstance(image, Problem):
         each = partial(
             decide,
             noise_to_signal=noise_to_signal,

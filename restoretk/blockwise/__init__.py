@@ -1,0 +1,9 @@
+"""Pictures larger than memory, restored exactly: the three sweeps out of core, and the same as a Dask graph."""
+
+from __future__ import annotations
+
+from restoretk.blockwise.dask_graph import restore_dask
+from restoretk.blockwise.files import restore_file
+from restoretk.blockwise.stores import StoreError
+
+__all__ = ["StoreError", "restore_dask", "restore_file"]

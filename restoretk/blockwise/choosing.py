@@ -1,0 +1,75 @@
+"""The filter for planes that nobody holds in memory: made from the PSF, and from a few columns of their spectra."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from restoretk._arrays import Array
+from restoretk._grammar import OptionError
+from restoretk.restoration import decide_on
+from restoretk.restoration._column_sample import GivenSample
+from restoretk.restoration._frequency_domain import LinearFilter
+from restoretk.restoration._optics import Optics
+from restoretk.restoration._periodogram import drawn_columns
+from restoretk.restoration._planes import Planes
+from restoretk.restoration._problem import LARGE, Problem
+
+_NOT_IN_BLOCKS = ("mask", "weights", "per_channel", "boundary")
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """Raise OptionError for an option that needs more than a block at a time."""
+    for name in _NOT_IN_BLOCKS:
+        given = options.get(name)
+        if given and (name, given) != ("boundary", "wrap"):
+            raise OptionError(
+                f"{name} {given!r} cannot be had in blocks, which solve the periodic problem (boundary 'wrap') exactly"
+            )
+
+
+def is_fixed(method: str, options: Mapping[str, Any]) -> bool:
+    """Whether the filter does not depend on the picture."""
+    chosen = {"wiener": "noise_to_signal", "regularized_filter": "regularization"}.get(method)
+    return chosen is None or not isinstance(options.get(chosen, "rule"), str)
+
+
+def columns_to_look_at(torus: tuple[int, int]) -> Array:
+    """The columns of the half spectrum from which parameters are chosen: a few of a large one, all of a small one."""
+    chosen = drawn_columns(torus)
+    return np.arange(torus[1] // 2 + 1) if chosen is None else chosen
+
+
+def choose_filter(
+    planes: Planes,
+    torus: tuple[int, int],
+    psf: Array,
+    method: str,
+    options: Mapping[str, Any],
+    sample: Array | None,
+) -> LinearFilter:
+    """The filter of a method, as for the whole picture in memory.
+
+    Parameters
+    ----------
+    sample : ndarray of shape (P, rows, n) or None
+        The spectra of the planes in `columns_to_look_at`; None for a filter that `is_fixed`.
+    """
+    problem = Problem(
+        laid=planes,
+        optics=Optics((psf,), torus, planes.dtype),
+        frame=torus,
+        boundary="wrap",
+        frames=None,
+        finish=lambda restored: restored,
+        extension_steps=0,
+    )
+    if sample is not None:
+        if torus[0] * torus[1] >= LARGE and drawn_columns(torus) is not None:
+            vars(problem)["sample"] = GivenSample(sample, columns_to_look_at(torus))
+        else:
+            vars(problem)["spectrum"] = sample
+    given = {name: value for name, value in options.items() if name not in _NOT_IN_BLOCKS}
+    return decide_on(problem, psf, method, given)

@@ -1,0 +1,447 @@
+"""Pictures restored out of core are those restored in memory, whatever the memory, the format, and what stopped the work."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from restoretk import METHODS
+from restoretk._arrays import Array
+from restoretk.blockwise import StoreError, restore_file
+from restoretk.blockwise.engine import Layout, resident_bytes
+from restoretk.blockwise.scratch import SpectrumFile
+
+PSF = np.array([[0.05, 0.3], [0.1, 0.2], [0.25, 0.1]])
+METHOD_OPTIONS = [
+    ("wiener", {"noise_to_signal": 0.02}),
+    ("wiener", {}),
+    ("regularized_filter", {"regularization": 0.01, "operator": "gradient"}),
+    ("regularized_filter", {"regularization": "gcv"}),
+    ("inverse_filter", {"cutoff": 0.2}),
+]
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many blocks of a small picture."""
+    monkeypatch.setattr("restoretk.blockwise.engine._MOST_BLOCK", 1 << 16)
+
+
+def picture(*shape: int, dtype: Any = np.uint16) -> Array:
+    values = np.random.default_rng(3).random(shape)
+    for axis in [axis for axis, size in enumerate(shape) if size > 8]:
+        for _ in range(3):
+            values = values + np.roll(values, 1, axis)
+    values = (values - values.min()) / np.ptp(values)
+    kind = np.dtype(dtype)
+    return np.rint(values * np.iinfo(kind).max).astype(kind) if kind.kind in "iu" else values.astype(kind)
+
+
+def in_memory(image: Array, method: str, options: dict[str, Any], axis: int | None = None) -> Array:
+    return METHODS[method](image, PSF, boundary="wrap", channel_axis=axis, **options)
+
+
+def assert_same(found: Array, expected: Array) -> None:
+    """Within half a level: equal, but for numbers that rounding may push over the edge of a level."""
+    assert found.shape == expected.shape
+    assert found.dtype == expected.dtype
+    if found.dtype.kind in "iu":
+        difference = np.abs(found.astype(np.int64) - expected.astype(np.int64))
+        assert difference.max() <= 1
+        assert np.mean(difference > 0) < (1e-3 if found.dtype.itemsize == 1 else 0.05)
+    else:
+        np.testing.assert_allclose(found, expected, atol=3e-6 if found.dtype == np.float32 else 1e-9)
+
+
+@pytest.mark.parametrize(("method", "options"), METHOD_OPTIONS)
+@pytest.mark.parametrize("shape", [(301, 257), (2, 150, 203)])
+@pytest.mark.parametrize("dtype", [np.uint16, np.uint8, np.float32, np.float64])
+def test_an_array_in_a_file(
+    method: str, options: dict[str, Any], shape: tuple[int, ...], dtype: Any, tmp_path: Path
+) -> None:
+    image = picture(*shape, dtype=dtype)
+    np.save(tmp_path / "in.npy", image)
+    told: list[float] = []
+    found = restore_file(tmp_path / "in.npy", PSF, tmp_path / "out.npy", method, progress=told.append, **options)
+    expected = in_memory(image, method, options)
+    assert_same(np.load(tmp_path / "out.npy"), expected)
+    assert found["method"] == method
+    assert found["shape"] == (image.shape if image.ndim == 3 else (1, *image.shape))
+    assert told == sorted(told)
+    assert 0 <= told[0] <= told[-1] <= 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.npy", "out.npy"]
+
+
+@pytest.mark.parametrize(
+    "written", ["plain", "strips", "tiles", "deflated", "big-endian", "bigtiff", "pages", "predictor"]
+)
+@pytest.mark.parametrize("kind", ["grey", "rgb", "planar", "stack"])
+def test_tiff_of_every_layout(written: str, kind: str, tmp_path: Path) -> None:
+    shape = {"grey": (301, 257), "rgb": (151, 129, 3), "planar": (3, 151, 129), "stack": (4, 151, 129)}[kind]
+    image = picture(*shape)
+    options: dict[str, Any] = {
+        "plain": {},
+        "strips": {"rowsperstrip": 7, "compression": "zlib"},
+        "tiles": {"tile": (32, 48)},
+        "deflated": {"tile": (64, 64), "compression": "zlib"},
+        "big-endian": {"byteorder": ">"},
+        "bigtiff": {"bigtiff": True},
+        "pages": {"rowsperstrip": 9, "compression": "zlib", "metadata": None},
+        "predictor": {"compression": "zlib", "predictor": True},
+    }[written]
+    if kind != "grey" and "metadata" not in options:
+        options["metadata"] = {"axes": {"rgb": "YXS", "planar": "SYX", "stack": "ZYX"}[kind]}
+    photometric = "rgb" if kind in ("rgb", "planar") else "minisblack"
+    tifffile.imwrite(
+        tmp_path / "in.tif",
+        image,
+        photometric=photometric,
+        planarconfig="separate" if kind == "planar" else None,
+        resolution=(300, 200),
+        resolutionunit="CENTIMETER",
+        iccprofile=b"a profile",
+        **options,
+    )
+    options = {"noise_to_signal": 0.02}
+    restore_file(tmp_path / "in.tif", PSF, tmp_path / "out.tif", "wiener", **options)
+    expected = in_memory(image, "wiener", options, {"rgb": -1, "planar": 0}.get(kind))
+    with tifffile.TiffFile(tmp_path / "out.tif") as tiff:
+        assert_same(tiff.asarray(), expected)
+        page = tiff.pages.first
+        assert page.photometric.name.lower() == photometric
+        assert page.iccprofile == b"a profile"
+        assert page.resolution == (300, 200)
+        assert page.resolutionunit.name == "CENTIMETER"
+        assert len(tiff.series) == 1
+        with tifffile.TiffFile(tmp_path / "in.tif") as source:
+            assert tiff.series[0].axes == source.series[0].axes
+        described = json.loads(page.description)
+    assert described["restoretk"][0]["noise_to_signal"] == 0.02
+
+
+@pytest.mark.parametrize("zarr_format", [2, 3])
+@pytest.mark.parametrize("kind", ["array", "shards", "ome"])
+def test_zarr_and_ome_zarr(zarr_format: int, kind: str, tmp_path: Path) -> None:
+    zarr = pytest.importorskip("zarr", reason="the extra scale")
+    if kind == "shards" and zarr_format == 2:
+        pytest.skip("Zarr 2 has no shards")
+    image = picture(2, 301, 257)
+    path = tmp_path / "in.zarr"
+    if kind == "ome":
+        group = zarr.open_group(path, mode="w", zarr_format=zarr_format)
+        axes = [{"name": "z", "type": "space"}, {"name": "y", "type": "space"}, {"name": "x", "type": "space"}]
+        scale = [{"type": "scale", "scale": [2.0, 0.5, 0.5]}]
+        said = {
+            "multiscales": [
+                {
+                    "version": "0.4",
+                    "axes": axes,
+                    "datasets": [
+                        {"path": "0", "coordinateTransformations": scale},
+                        {"path": "1", "coordinateTransformations": scale},
+                    ],
+                }
+            ]
+        }
+        group.attrs.update({"ome": said} if zarr_format == 3 else said)
+        array = group.create_array("0", shape=image.shape, dtype=image.dtype, chunks=(1, 64, 100))
+        array[:] = image
+        group.create_array("1", shape=(2, 150, 128), dtype=image.dtype, chunks=(1, 64, 100))
+    else:
+        options: dict[str, Any] = {"shards": (1, 128, 200)} if kind == "shards" else {}
+        array = zarr.create_array(
+            path, shape=image.shape, dtype=image.dtype, chunks=(1, 64, 100), zarr_format=zarr_format, **options
+        )
+        array[:] = image
+        array.attrs["instrument"] = "a microscope"
+    found = restore_file(path, PSF, tmp_path / "out.zarr", "wiener:noise_to_signal=0.02")
+    expected = in_memory(image, "wiener", {"noise_to_signal": 0.02})
+    opened = zarr.open(tmp_path / "out.zarr", mode="r")
+    if kind == "ome":
+        assert found["left_behind"] == ("the smaller levels of its pyramid",)
+        said_now = opened.attrs["ome"] if zarr_format == 3 else dict(opened.attrs)
+        assert said_now["multiscales"][0]["axes"] == axes
+        assert [each["path"] for each in said_now["multiscales"][0]["datasets"]] == ["0"]
+        opened = opened["0"]
+    else:
+        assert opened.attrs["instrument"] == "a microscope"
+    assert_same(opened[:], expected)
+    assert opened.chunks == (1, 64, 100)
+    assert opened.metadata.zarr_format == zarr_format
+    assert opened.attrs["restoretk"]["noise_to_signal"] == 0.02
+
+
+def test_from_one_format_to_another(tmp_path: Path) -> None:
+    pytest.importorskip("zarr", reason="the extra scale")
+    image = picture(301, 257)
+    tifffile.imwrite(tmp_path / "in.tif", image)
+    expected = in_memory(image, "wiener", {"noise_to_signal": 0.02})
+    for source, output in (("in.tif", "a.zarr"), ("a.zarr", "b.npy"), ("b.npy", "c.tif")):
+        restore_file(tmp_path / source, np.ones((1, 1)), tmp_path / output, "wiener:noise_to_signal=0.0")
+    assert_same(tifffile.imread(tmp_path / "c.tif"), image)
+    restore_file(tmp_path / "in.tif", PSF, tmp_path / "d.zarr", "wiener:noise_to_signal=0.02")
+    restore_file(tmp_path / "d.zarr", np.ones((1, 1)), tmp_path / "e.npy", "wiener:noise_to_signal=0.0")
+    assert_same(np.load(tmp_path / "e.npy"), expected)
+
+
+KILLED = """
+import sys
+from pathlib import Path
+import numpy as np
+from restoretk.blockwise import engine, restore_file
+engine._MOST_BLOCK = 1 << 17
+psf = np.array([[0.05, 0.3], [0.1, 0.2], [0.25, 0.1]])
+restore_file(sys.argv[1], psf, sys.argv[2], "wiener", resume=True, overwrite=True)
+"""
+
+
+def lines_of(journal: Path) -> int:
+    return journal.read_bytes().count(b"\n") if journal.exists() else 0
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".tif", ".zarr"])
+def test_work_that_is_killed_again_and_again_ends_bit_identical(suffix: str, tmp_path: Path) -> None:
+    if suffix == ".zarr":
+        pytest.importorskip("zarr", reason="the extra scale")
+    image = picture(2, 701, 657)
+    np.save(tmp_path / "in.npy", image)
+    whole, output = tmp_path / f"whole{suffix}", tmp_path / f"out{suffix}"
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "in.npy")]
+    subprocess.run([*command, str(whole)], check=True)
+    journal, kills = tmp_path / f".restoretk-out{suffix}" / "journal", 0
+    for wanted in range(3, 200, 17):
+        process = subprocess.Popen([*command, str(output)])
+        limit = time.monotonic() + 60
+        while process.poll() is None and lines_of(journal) < wanted and time.monotonic() < limit:
+            time.sleep(0.001)
+        if process.poll() is not None:
+            assert process.returncode == 0
+            break
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        kills += 1
+        assert not output.exists()
+    else:
+        subprocess.run([*command, str(output)], check=True)
+    assert kills >= 3
+    assert not journal.exists()
+    if suffix == ".zarr":
+        files = sorted(path.relative_to(whole) for path in whole.rglob("*") if path.is_file())
+        assert files == sorted(path.relative_to(output) for path in output.rglob("*") if path.is_file())
+        assert all((whole / file).read_bytes() == (output / file).read_bytes() for file in files)
+    else:
+        assert whole.read_bytes() == output.read_bytes()
+
+
+class Interrupted(BaseException):
+    pass
+
+
+def interrupt_at(share: float) -> Any:
+    def progress(done: float) -> None:
+        if done >= share:
+            raise Interrupted
+
+    return progress
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.9])
+@pytest.mark.parametrize("damaged", ["spectrum", "output.npy"])
+def test_damage_to_what_was_done_is_found_and_made_good(share: float, damaged: str, tmp_path: Path) -> None:
+    image = picture(301, 257)
+    np.save(tmp_path / "in.npy", image)
+    options: dict[str, Any] = {"method": "wiener:noise_to_signal=0.02"}
+    with pytest.raises(Interrupted):
+        restore_file(tmp_path / "in.npy", PSF, tmp_path / "out.npy", progress=interrupt_at(share), **options)
+    assert not (tmp_path / "out.npy").exists()
+    file = tmp_path / ".restoretk-out.npy" / damaged
+    size = file.stat().st_size
+    with file.open("r+b") as opened:
+        for place in np.linspace(200, size - 200, 40).astype(int):
+            opened.seek(place)
+            opened.write(b"\xa5\x5a\xa5")
+    restore_file(tmp_path / "in.npy", PSF, tmp_path / "out.npy", resume=True, **options)
+    assert_same(np.load(tmp_path / "out.npy"), in_memory(image, "wiener", {"noise_to_signal": 0.02}))
+
+
+def test_other_work_is_not_gone_on_with(tmp_path: Path) -> None:
+    image = picture(301, 257)
+    np.save(tmp_path / "in.npy", image)
+    with pytest.raises(Interrupted):
+        restore_file(
+            tmp_path / "in.npy", PSF, tmp_path / "out.npy", "wiener:noise_to_signal=0.5", progress=interrupt_at(0.9)
+        )
+    restore_file(tmp_path / "in.npy", PSF, tmp_path / "out.npy", "wiener:noise_to_signal=0.02", resume=True)
+    assert_same(np.load(tmp_path / "out.npy"), in_memory(image, "wiener", {"noise_to_signal": 0.02}))
+
+
+def test_the_scratch_file_may_lie_elsewhere_and_goes_away(tmp_path: Path) -> None:
+    (tmp_path / "scratch").mkdir()
+    np.save(tmp_path / "in.npy", picture(301, 257))
+    seen: list[list[str]] = []
+
+    def progress(_share: float) -> None:
+        seen.append([path.name for path in (tmp_path / "scratch").rglob("*")])
+
+    restore_file(
+        tmp_path / "in.npy",
+        PSF,
+        tmp_path / "out.npy",
+        "wiener:noise_to_signal=0.02",
+        scratch=tmp_path / "scratch",
+        progress=progress,
+    )
+    assert any("spectrum" in names for names in seen)
+    assert not list((tmp_path / "scratch").iterdir())
+
+
+def test_two_at_the_same_work_are_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "in.npy", picture(301, 257))
+
+    def again(_share: float) -> None:
+        with pytest.raises(BlockingIOError, match="another process is making"):
+            restore_file(tmp_path / "in.npy", PSF, tmp_path / "out.npy", "wiener:noise_to_signal=0.02")
+        raise Interrupted
+
+    with pytest.raises(Interrupted):
+        restore_file(tmp_path / "in.npy", PSF, tmp_path / "out.npy", "wiener:noise_to_signal=0.02", progress=again)
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"memory": 1 << 20}, "memory must be at least"),
+        ({"method": "wienr"}, "method must be one of"),
+        ({"boundary": "reflect"}, "boundary 'reflect' cannot be had in blocks"),
+        ({"mask": "nan"}, "mask 'nan' cannot be had in blocks"),
+        ({"per_channel": True}, "per_channel True cannot be had"),
+        ({"psf": np.full((302, 1), 1 / 302)}, "larger than the image"),
+        ({"psf": np.full((2, 2, 2), 1 / 8)}, "psf must have two axes"),
+        ({"output": "in.npy"}, "is the same as the input"),
+        ({"output": "there.npy"}, "exists: overwriting it must be asked for"),
+        ({"output": "nowhere/out.npy"}, "the folder of the output"),
+        ({"output": "out.png"}, "must end in one of .tif, .tiff, .btf, .zarr, .npy"),
+        ({"source": "text.tif"}, "is no TIFF, Zarr or .npy"),
+        ({"source": "missing.npy"}, "missing.npy"),
+        ({"source": "complex.npy"}, "holds pixels of dtype complex128"),
+        ({"source": "nan.npy"}, "image, from row 0 on, must be finite"),
+        ({"source": "rgba.tif"}, "transparency"),
+        ({"source": "short.npy"}, "ends before its data do"),
+        ({"scratch": "nowhere"}, "the scratch folder nowhere does not exist"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_a_line_and_leaves_nothing(
+    changed: dict[str, Any], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    image = picture(301, 257)
+    np.save("in.npy", image)
+    np.save("there.npy", image)
+    np.save("complex.npy", image.astype(complex))
+    np.save("nan.npy", np.where(image > 0, np.nan, 0.0))
+    Path("short.npy").write_bytes(Path("in.npy").read_bytes()[:-1000])
+    Path("text.tif").write_text("not a picture", "utf-8")
+    tifffile.imwrite("rgba.tif", picture(60, 61, 4, dtype=np.uint8), photometric="rgb", extrasamples=["unassalpha"])
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    given: dict[str, Any] = {
+        "source": "in.npy",
+        "psf": PSF,
+        "output": "out.npy",
+        "method": "wiener:noise_to_signal=0.02",
+    }
+    with pytest.raises((ValueError, TypeError, OSError), match=re.escape(says)):
+        restore_file(**(given | changed))
+    kept = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    assert kept == before
+    assert not Path("out.npy").exists()
+
+
+def test_a_damaged_tiff_is_refused(tmp_path: Path) -> None:
+    image = picture(301, 257)
+    tifffile.imwrite(tmp_path / "in.tif", image, rowsperstrip=16, compression="zlib")
+    data = bytearray((tmp_path / "in.tif").read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 4000] = bytes(4000)
+    (tmp_path / "in.tif").write_bytes(data)
+    with pytest.raises(StoreError, match=r"in\.tif (is damaged: strip or tile|holds a strip of) \d+"):
+        restore_file(tmp_path / "in.tif", PSF, tmp_path / "out.tif", "wiener:noise_to_signal=0.02")
+    assert [path.name for path in tmp_path.iterdir()] == ["in.tif"]
+
+
+def test_a_strip_that_bursts_is_refused(tmp_path: Path) -> None:
+    import zlib
+
+    tifffile.imwrite(tmp_path / "in.tif", np.zeros((64, 64), np.uint8), rowsperstrip=64, compression="zlib")
+    bomb = zlib.compress(bytes(1 << 22))
+    with tifffile.TiffFile(tmp_path / "in.tif", mode="r+") as tiff:
+        tags = tiff.pages.first.tags
+        place = (tmp_path / "in.tif").stat().st_size
+        tags["StripOffsets"].overwrite([place])
+        tags["StripByteCounts"].overwrite([len(bomb)])
+    place = (tmp_path / "in.tif").stat().st_size
+    with tifffile.TiffFile(tmp_path / "in.tif", mode="r+") as tiff:
+        tiff.pages.first.tags["StripOffsets"].overwrite([place])
+    with (tmp_path / "in.tif").open("ab") as file:
+        file.write(bomb)
+    with pytest.raises(StoreError, match="made to burst"):
+        restore_file(tmp_path / "in.tif", PSF, tmp_path / "out.tif", "wiener:noise_to_signal=0.02")
+
+
+def test_a_filtered_block_goes_where_no_block_waits(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    rows = (rng.random((12, 23)) + 1j).astype(np.complex64)
+    file = SpectrumFile(tmp_path / "spectrum", rows.shape, rows.dtype, 5)
+    file.write_rows(0, rows[:7])
+    file.write_rows(7, rows[7:])
+    for number in range(file.blocks):
+        columns = file.columns_of(number)
+        block = np.empty((12, columns.stop - columns.start), rows.dtype)
+        file.read_block(number, block)
+        np.testing.assert_array_equal(block, rows[:, columns])
+        file.write_block(number, 2 * block)
+        for later in range(number, file.blocks):  # what was not filtered is as it was
+            block = np.empty((12, file.columns_of(later).stop - file.columns_of(later).start), rows.dtype)
+            file.read_block(later, block)
+            np.testing.assert_array_equal(block, rows[:, file.columns_of(later)])
+    into = np.empty((5, 23), rows.dtype)
+    assert [number for number, _ in file.read_rows(4, into)] == [0, 1, 2, 3, 4]
+    np.testing.assert_array_equal(into, 2 * rows[4:9])
+    file.close()
+
+
+def test_blocks_grow_with_the_memory_and_hold_whole_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("restoretk.blockwise.engine._MOST_BLOCK", 1 << 26)
+
+    class Planes:
+        shape, dtype, row_step = (1, 16384, 16384), np.dtype(np.uint16), 64
+
+    sizes = []
+    for memory in (40, 80, 160):
+        layout = Layout.within(resident_bytes() + (memory << 20), Planes(), 64)  # type: ignore[arg-type]
+        assert layout.rows % 64 == 0
+        assert layout.columns % 16 == 0
+        assert layout.starts == list(range(0, 16384, layout.rows))
+        sizes.append((layout.rows, layout.columns))
+    assert sizes == sorted(sizes)
+    assert sizes[0] < sizes[-1]
+    with pytest.raises(ValueError, match=r"memory must be at least \d+ MiB"):
+        Layout.within(resident_bytes() + (20 << 20), Planes(), 64)  # type: ignore[arg-type]
+
+
+def test_permissions_of_the_folder_are_asked_first(tmp_path: Path) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root may write everywhere")
+    np.save(tmp_path / "in.npy", picture(64, 65))
+    (tmp_path / "closed").mkdir(mode=0o500)
+    with pytest.raises(PermissionError):
+        restore_file(tmp_path / "in.npy", PSF, tmp_path / "closed" / "out.npy", "wiener:noise_to_signal=0.02")
