@@ -42,6 +42,13 @@ def restore_dask(image: da.Array, psf: npt.ArrayLike, method: str = "wiener", **
     dask.array.Array
         Of the shape and dtype of the image, in blocks of rows.
     """
+    return dask_restoration(image, psf, method, **options)[0]
+
+
+def dask_restoration(
+    image: da.Array, psf: npt.ArrayLike, method: str, **options: Any
+) -> tuple[da.Array, dict[str, float | str]]:
+    """The array of `restore_dask`, and the parameters that were chosen."""
     method, options = spelled_out(method, options)
     check_options(options)
     kernel = check_psf(psf).astype(np.float64)
@@ -75,9 +82,10 @@ def restore_dask(image: da.Array, psf: npt.ArrayLike, method: str = "wiener", **
     )
     back = filtered.rechunk({**stack, image.ndim - 2: height, image.ndim - 1: -1})
     native = image.dtype.newbyteorder("=")
-    return back.map_blocks(
+    restored = back.map_blocks(
         _rows_back, columns, native, dtype=native, chunks=by_rows.chunks, meta=_nothing(image.ndim, native)
     )
+    return restored, dict(decided.parameters)
 
 
 def _nothing(ndim: int, dtype: np.dtype[Any]) -> Array:

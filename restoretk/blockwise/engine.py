@@ -13,7 +13,7 @@ import numpy as np
 
 from restoretk._arrays import Array, as_float_image, check_finite, to_dtype, unit_of
 from restoretk.blockwise.journal import Journal
-from restoretk.blockwise.scratch import DamagedScratchError, SpectrumFile, checksums, crc
+from restoretk.blockwise.scratch import DamagedScratchError, SpectrumFile, checksum, checksums
 from restoretk.blockwise.stores import Sink, Source
 from restoretk.convolution._lines import lines
 from restoretk.convolution.sweeps import blocks
@@ -116,6 +116,8 @@ class Engine:
         self._dtype = working_dtype(source.dtype)
         complex_dtype: np.dtype[Any] = np.result_type(self._dtype, np.complex64)
         self._scratch = SpectrumFile(folder / "spectrum", (rows, columns // 2 + 1), complex_dtype, layout.columns)
+        half = columns // 2 + 1
+        self._memory = np.empty(max(layout.rows * half, rows * min(layout.columns, half)), complex_dtype)
 
     def run(self, progress: Progress) -> None:
         """Restore every plane that is not done; what is damaged in the scratch file is made again, once."""
@@ -149,18 +151,23 @@ class Engine:
             self._transform_back(plane, start)
             progress((len(starts) + self._scratch.blocks + number) / steps)
 
+    def _row_spectra(self, count: int) -> Array:
+        """Room for the half spectra of rows: always the same, since fresh memory costs more than a transform."""
+        columns = self._scratch.shape[1]
+        return self._memory[: count * columns].reshape(count, columns)
+
     def _rows_of(self, start: int) -> slice:
         return slice(start, min(start + self._layout.rows, self._source.shape[1]))
 
     def _written(self, plane: int, start: int) -> bool:
         """Whether rows of the result are in the output as they were written there."""
         sums = self._journal.done(plane, "out", start)
-        return sums is not None and [crc(self._sink.read(plane, self._rows_of(start)))] == sums
+        return sums is not None and [checksum(self._sink.read(plane, self._rows_of(start)))] == sums
 
     def _transform(self, plane: int, start: int) -> None:
         """The first sweep: rows from the source to the scratch file."""
         stored = self._source.read(plane, self._rows_of(start))
-        spectra = np.empty((len(stored), self._scratch.shape[1]), self._scratch.dtype)
+        spectra = self._row_spectra(len(stored))
         transforms = lines()
         for part in blocks(len(stored), stored.shape[1] * self._dtype.itemsize, _SUB_BLOCK, 1):
             transforms.rows(as_floats(stored[part], start), spectra[part])
@@ -177,7 +184,7 @@ class Engine:
             if self._journal.done(plane, "columns", number) is not None:
                 continue
             columns = scratch.columns_of(number)
-            block = np.empty((rows, columns.stop - columns.start), scratch.dtype)
+            block = self._memory[: rows * (columns.stop - columns.start)].reshape(rows, -1)
             scratch.read_block(number, block)
             if checksums(block, starts) != [sums[number] for sums in put_in]:
                 raise DamagedScratchError(f"block {number} of the scratch file is damaged")
@@ -191,11 +198,11 @@ class Engine:
     def _transform_back(self, plane: int, start: int) -> None:
         """The third sweep: rows from the scratch file to the sink."""
         rows = self._rows_of(start)
-        spectra = np.empty((rows.stop - rows.start, self._scratch.shape[1]), self._scratch.dtype)
+        spectra = self._row_spectra(rows.stop - rows.start)
         number = self._layout.starts.index(start)
         for block, piece in self._scratch.read_rows(start, spectra):
             sums = self._journal.done(plane, "columns", block)
-            if sums is None or crc(piece) != sums[number]:
+            if sums is None or checksum(piece) != sums[number]:
                 raise DamagedScratchError(f"block {block} of the scratch file is damaged")
         columns = self._source.shape[2]
         restored = np.empty((len(spectra), columns), self._source.dtype.newbyteorder("="))
@@ -203,4 +210,4 @@ class Engine:
         for part in blocks(len(spectra), columns * self._dtype.itemsize, _SUB_BLOCK, 1):
             restored[part] = to_dtype(transforms.rows_back(spectra[part], columns), restored.dtype)
         self._sink.write(plane, rows, restored)
-        self._journal.add(plane, "out", start, sums=[crc(restored)])
+        self._journal.add(plane, "out", start, sums=[checksum(restored)])

@@ -93,10 +93,10 @@ def restore_file(
     kernel = check_psf(psf).astype(np.float64)
     if kernel.ndim != 2:
         raise ValueError(f"psf must have two axes, got shape {kernel.shape}")
-    _check_output(source, output, overwrite=overwrite)
+    check_output(source, output, overwrite=overwrite)
     if scratch is not None and not Path(scratch).is_dir():
         raise FileNotFoundError(f"the scratch folder {scratch} does not exist")
-    opened = _naming(source, lambda: open_source(source))
+    opened = naming(source, lambda: open_source(source))
     try:
         _, rows, columns = opened.shape
         if kernel.shape[0] > rows or kernel.shape[1] > columns:
@@ -110,8 +110,8 @@ def restore_file(
             "options": {name: repr(value) for name, value in sorted(options.items())},
             "memory": memory,
         }
-        with _work_folder(output, scratch) as (folder, scratch_folder):
-            found = _naming(
+        with work_folder(output, scratch) as (folder, scratch_folder):
+            found = naming(
                 source,
                 lambda: _restore(
                     opened,
@@ -149,7 +149,7 @@ def _restore(
     journal = Journal(folder / "journal", work, resume=resume)
     sink = None
     try:
-        sink = _naming(output, lambda: make_sink(folder, output, source, resume=journal.resumed))
+        sink = naming(output, lambda: make_sink(folder, output, source, resume=journal.resumed))
         planes = SourcePlanes(source)
         torus = source.shape[1:]
         fixed = is_fixed(method, options)
@@ -241,7 +241,8 @@ def _sample(source: Source, file: Path, *, resume: bool) -> Array:
     return sample
 
 
-def _check_output(source: Path, output: Path, *, overwrite: bool) -> None:
+def check_output(source: Path, output: Path, *, overwrite: bool) -> None:
+    """Raise OSError for an output that may not be made."""
     if not output.parent.is_dir():
         raise FileNotFoundError(f"the folder of the output {output} does not exist: {output.parent}")
     if output.exists() and source.exists() and source.samefile(output):
@@ -263,7 +264,7 @@ def _identity(source: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def _work_folder(output: Path, scratch: str | Path | None) -> Iterator[tuple[Path, Path]]:
+def work_folder(output: Path, scratch: str | Path | None) -> Iterator[tuple[Path, Path]]:
     """The folder beside the output in which it is made, held by this process alone, and the one for the scratch file."""
     folder = output.parent / f".restoretk-{output.name}"
     folder.mkdir(exist_ok=True)
@@ -292,7 +293,7 @@ def _work_folder(output: Path, scratch: str | Path | None) -> Iterator[tuple[Pat
         os.close(lock)
 
 
-def _naming(path: Path, make: Callable[[], Any]) -> Any:
+def naming(path: Path, make: Callable[[], Any]) -> Any:
     """The result, what is wrong with a store said with its name."""
     try:
         return make()

@@ -18,6 +18,8 @@ import numpy as np
 
 from restoretk._arrays import Array
 
+_STRIDE = 4096  # bytes
+
 
 class DamagedScratchError(Exception):
     """What was read from the scratch file is not what was written to it."""
@@ -65,7 +67,7 @@ class SpectrumFile:
         for block in range(self.blocks):
             piece = np.ascontiguousarray(rows[:, self.columns_of(block)])
             write_at(self._descriptor, piece, self._place(block + 1, block, start))
-            sums.append(crc(piece))
+            sums.append(checksum(piece))
         return sums
 
     def read_block(self, block: int, into: Array) -> None:
@@ -90,15 +92,22 @@ class SpectrumFile:
         return slot * self._slot + row * (columns.stop - columns.start) * self.dtype.itemsize
 
 
-def crc(data: Array) -> int:
-    """The checksum of a contiguous array."""
-    return zlib.crc32(data.data)
+def checksum(data: Array) -> int:
+    """A number that tells bytes that were lost, cut off or overwritten, at the speed of memory: of a contiguous array.
+
+    The CRC-32 of the sums, modulo 2^64, of every 512th word, and of what is left over. A CRC of all bytes would take a
+    tenth of the time of the whole work.
+    """
+    flat = data.reshape(-1).view(np.uint8)
+    whole = flat.size // _STRIDE * _STRIDE
+    sums = flat[:whole].view(np.uint64).reshape(-1, _STRIDE // 8).sum(axis=0, dtype=np.uint64)
+    return zlib.crc32(flat[whole:].data, zlib.crc32(sums.data))
 
 
 def checksums(block: Array, starts: list[int]) -> list[int]:
     """The checksums of the rows of a contiguous block from each start to the next."""
     ends = [*starts[1:], len(block)]
-    return [crc(block[start:end]) for start, end in zip(starts, ends, strict=True)]
+    return [checksum(block[start:end]) for start, end in zip(starts, ends, strict=True)]
 
 
 def read_at(descriptor: int, into: Array, offset: int) -> None:

@@ -11,6 +11,7 @@ from restoretk.cli._group import LazyGroup, debug_option
 COMMANDS = {
     "degrade": ("restoretk.cli.degrade:degrade", "Blur a picture and add noise, as a camera would."),
     "deblur": ("restoretk.cli.deblur:deblur", "Restore a blurred picture: a regularised inverse of the blur."),
+    "deblur-large": ("restoretk.cli.deblur_large:deblur_large", "Restore a picture larger than memory, exactly."),
     "upsample": ("restoretk.cli.upsample:upsample", "Enlarge a picture: the transpose of blur and decimation."),
     "compare": ("restoretk.cli.compare:compare", "Write a report of both meanings of deconvolution on one picture."),
     "explain": ("restoretk.cli.explain:explain", "Print the worked 4 x 4 example of transposed convolution."),

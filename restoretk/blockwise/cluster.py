@@ -1,0 +1,68 @@
+"""A Zarr in, a Zarr out, on the workers of a Dask cluster."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from restoretk._version import __version__
+from restoretk.blockwise.dask_graph import dask_restoration
+from restoretk.blockwise.files import check_output, naming, work_folder
+from restoretk.blockwise.stores import StoreError
+from restoretk.blockwise.zarr_store import ZarrSink, ZarrSource
+
+
+def restore_zarr_on_cluster(
+    scheduler: str,
+    source: str | Path,
+    psf: npt.ArrayLike,
+    output: str | Path,
+    method: str = "wiener",
+    *,
+    overwrite: bool = False,
+    **options: Any,
+) -> dict[str, Any]:
+    """Restore a Zarr or OME-Zarr on a Dask cluster: what `restore_file` gives, by `restore_dask`.
+
+    Parameters
+    ----------
+    scheduler : str
+        The address of the scheduler, ``tcp://host:port``. All workers must see both folders under these names.
+    source, psf, output, method, overwrite, **options
+        As for `restore_file`. The output appears when it is whole.
+
+    Raises
+    ------
+    TypeError, ValueError, OSError
+        As `restore_file`, and for a scheduler that does not answer.
+    """
+    try:
+        import dask.array as da
+        from distributed import Client
+    except ModuleNotFoundError:
+        raise StoreError('a cluster needs the extra scale: pip install "restoretk[scale]"') from None
+    source, output = Path(source), Path(output)
+    check_output(source, output, overwrite=overwrite)
+    opened = naming(source, lambda: ZarrSource(source))
+    with work_folder(output, None) as (folder, _), Client(scheduler, timeout="10s"):
+        sink = naming(output, lambda: ZarrSink(folder, opened, resume=False))
+        restored, parameters = dask_restoration(da.from_zarr(opened.array), psf, method, **options)
+        rows = sink.row_step
+        step = max(rows, restored.chunks[-2][0] // rows * rows)
+        # Whole chunks to one task each: two that wrote to the same would undo each other's work.
+        whole = restored.rechunk({restored.ndim - 2: step, restored.ndim - 1: -1})
+        whole.store(sink.array, lock=False, compute=True)
+        sink.commit(output, {"method": method, **parameters, "boundary": "wrap", "restoretk": __version__})
+        shutil.rmtree(folder)
+    return {
+        "method": method,
+        "parameters": parameters,
+        "shape": opened.shape,
+        "dtype": str(np.dtype(opened.dtype)),
+        "warnings": (),
+        "left_behind": opened.left_behind,
+    }
