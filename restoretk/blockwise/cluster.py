@@ -14,6 +14,9 @@ from restoretk.blockwise.dask_graph import dask_restoration
 from restoretk.blockwise.files import check_output, naming, work_folder
 from restoretk.blockwise.stores import StoreError
 from restoretk.blockwise.zarr_store import ZarrSink, ZarrSource
+from restoretk.restoration import spelled_out
+
+_PATIENCE = "10s"
 
 
 def restore_zarr_on_cluster(
@@ -42,13 +45,13 @@ def restore_zarr_on_cluster(
     """
     try:
         import dask.array as da
-        from distributed import Client
     except ModuleNotFoundError:
         raise StoreError('a cluster needs the extra scale: pip install "restoretk[scale]"') from None
     source, output = Path(source), Path(output)
+    method, options = spelled_out(method, options)
     check_output(source, output, overwrite=overwrite)
     opened = naming(source, lambda: ZarrSource(source))
-    with work_folder(output, None) as (folder, _), Client(scheduler, timeout="10s"):
+    with _client(scheduler), work_folder(output, None) as (folder, _):
         sink = naming(output, lambda: ZarrSink(folder, opened, resume=False))
         restored, parameters = dask_restoration(da.from_zarr(opened.array), psf, method, **options)
         rows = sink.row_step
@@ -66,3 +69,13 @@ def restore_zarr_on_cluster(
         "warnings": (),
         "left_behind": opened.left_behind,
     }
+
+
+def _client(scheduler: str) -> Any:
+    """A client of the scheduler; OSError where it does not answer."""
+    from distributed import Client
+
+    try:
+        return Client(scheduler, timeout=_PATIENCE, set_as_default=True)
+    except (OSError, ValueError) as error:
+        raise OSError(f"the scheduler {scheduler} does not answer: {' '.join(str(error).split())}") from None

@@ -1,0 +1,180 @@
+"""On Dask the pixels are those in memory, on threads and on a cluster that loses a worker."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from restoretk import METHODS
+from restoretk._arrays import Array
+from restoretk.blockwise import restore_dask, restore_zarr_on_cluster
+
+da = pytest.importorskip("dask.array", reason="the extra scale")
+distributed = pytest.importorskip("distributed", reason="the extra scale")
+zarr = pytest.importorskip("zarr", reason="the extra scale")
+
+PSF = np.array([[0.05, 0.3], [0.1, 0.2], [0.25, 0.1]])
+# What distributed says while it goes away is not about restoretk.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning:distributed"),
+    pytest.mark.filterwarnings("ignore:.*:UserWarning:distributed"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("restoretk.blockwise.dask_graph._CHUNK", 1 << 16)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, memory_limit="2GB"
+    ) as found:
+        yield found
+
+
+def picture(*shape: int, dtype: Any = np.uint16) -> Array:
+    values = np.random.default_rng(3).random(shape)
+    for axis in [axis for axis, size in enumerate(shape) if size > 8]:
+        for _ in range(3):
+            values = values + np.roll(values, 1, axis)
+    values = (values - values.min()) / np.ptp(values)
+    kind = np.dtype(dtype)
+    return np.rint(values * np.iinfo(kind).max).astype(kind) if kind.kind in "iu" else values.astype(kind)
+
+
+def assert_same(found: Array, expected: Array) -> None:
+    assert found.shape == expected.shape
+    assert found.dtype == expected.dtype
+    if found.dtype.kind in "iu":
+        assert np.abs(found.astype(np.int64) - expected.astype(np.int64)).max() <= 1
+    else:
+        np.testing.assert_allclose(found, expected, atol=3e-6 if found.dtype == np.float32 else 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [
+        ("wiener", {"noise_to_signal": 0.02}),
+        ("wiener", {}),
+        ("regularized_filter", {"regularization": "gcv"}),
+        ("inverse_filter", {"cutoff": 0.2}),
+    ],
+)
+@pytest.mark.parametrize(("shape", "chunks"), [((301, 257), (50, 64)), ((2, 151, 203), (1, 151, 30))])
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32, np.float64])
+def test_a_dask_array_in_a_dask_array_out(
+    method: str, options: dict[str, Any], shape: tuple[int, ...], chunks: tuple[int, ...], dtype: Any
+) -> None:
+    image = picture(*shape, dtype=dtype)
+    restored = restore_dask(da.from_array(image, chunks=chunks), PSF, method, **options)
+    assert isinstance(restored, da.Array)
+    assert restored.shape == image.shape
+    assert restored.dtype == image.dtype
+    assert restored.npartitions > 1
+    expected = METHODS[method](image, PSF, boundary="wrap", **options)
+    assert_same(restored.compute(scheduler="threads"), expected)
+    assert_same(restored[..., 20:40, 30:50].compute(scheduler="synchronous"), expected[..., 20:40, 30:50])
+
+
+def test_nothing_is_computed_before_it_is_asked_for() -> None:
+    asked: list[Any] = []
+
+    def block(block_info: Any = None) -> Array:
+        asked.append(block_info)
+        return np.ones((50, 257))
+
+    image = da.map_blocks(block, chunks=((50,) * 6, (257,)), dtype=float, meta=np.empty((0, 0)))
+    restored = restore_dask(image, PSF, "wiener:noise_to_signal=0.02")
+    assert not asked
+    np.testing.assert_allclose(restored.compute(scheduler="synchronous"), 1 / 1.02, atol=1e-12)
+    assert asked
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"boundary": "reflect"}, "boundary 'reflect' cannot be had in blocks"),
+        ({"method": "wienr"}, "method must be one of"),
+        ({"psf": np.full((302, 1), 1 / 302)}, "larger than the image"),
+        ({"image": np.zeros((30, 30), complex)}, "image must hold integers or floats"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(changed: dict[str, Any], says: str) -> None:
+    given: dict[str, Any] = {"image": picture(301, 257), "psf": PSF, "method": "wiener:noise_to_signal=0.02"} | changed
+    given["image"] = da.from_array(given["image"])
+    with pytest.raises((ValueError, TypeError), match=re.escape(says)):
+        restore_dask(**given)
+
+
+def test_nan_in_a_block_is_refused_when_it_is_met() -> None:
+    image = picture(301, 257, dtype=np.float64)
+    image[200, 100] = np.nan
+    restored = restore_dask(da.from_array(image, chunks=(50, 257)), PSF, "wiener:noise_to_signal=0.02")
+    with pytest.raises(ValueError, match="must be finite"):
+        restored.compute(scheduler="synchronous")
+
+
+def test_a_cluster_that_loses_a_worker_in_the_middle_loses_nothing_else(cluster: Any) -> None:
+    image = picture(1501, 1203)
+    expected = METHODS["wiener"](image, PSF, boundary="wrap", noise_to_signal=0.02)
+    with distributed.Client(cluster) as client:
+        restored = restore_dask(da.from_array(image, chunks=(200, 1203)), PSF, "wiener:noise_to_signal=0.02")
+        before = set(client.scheduler_info(n_workers=-1)["workers"])
+        future = client.compute(restored)
+        victim = next(iter(client.run(os.getpid).values()))
+        killed = threading.Event()
+
+        def kill_one() -> None:
+            while not client.run_on_scheduler(lambda dask_scheduler: any(dask_scheduler.tasks.values())):
+                time.sleep(0.001)
+            os.kill(victim, signal.SIGKILL)
+            killed.set()
+
+        kill_one()
+        assert killed.is_set()
+        assert_same(future.result(timeout=120), expected)
+        limit = time.monotonic() + 60
+        while set(client.scheduler_info(n_workers=-1)["workers"]) == before and time.monotonic() < limit:
+            time.sleep(0.05)
+        assert set(client.scheduler_info(n_workers=-1)["workers"]) != before
+
+
+@pytest.mark.parametrize("method", ["wiener:noise_to_signal=0.02", "regularized_filter"])
+def test_a_zarr_on_a_cluster(cluster: Any, method: str, tmp_path: Path) -> None:
+    image = picture(2, 301, 257)
+    stored = zarr.create_array(tmp_path / "in.zarr", shape=image.shape, dtype=image.dtype, chunks=(1, 64, 100))
+    stored[:] = image
+    stored.attrs["instrument"] = "a microscope"
+    name, _, spelled = method.partition(":")
+    options = {"noise_to_signal": 0.02} if spelled else {}
+    found = restore_zarr_on_cluster(cluster.scheduler_address, tmp_path / "in.zarr", PSF, tmp_path / "out.zarr", method)
+    assert found["method"] == name
+    written = zarr.open_array(tmp_path / "out.zarr", mode="r")
+    assert_same(written[:], METHODS[name](image, PSF, boundary="wrap", **options))
+    assert written.attrs["instrument"] == "a microscope"
+    assert "restoretk" in written.attrs
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.zarr", "out.zarr"]
+
+
+def test_a_scheduler_that_does_not_answer_is_an_error_in_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("restoretk.blockwise.cluster._PATIENCE", "1s")
+    stored = zarr.create_array(tmp_path / "in.zarr", shape=(64, 64), dtype=np.uint16, chunks=(64, 64))
+    stored[:] = picture(64, 64)
+    with pytest.raises(OSError, match=r"the scheduler tcp://127\.0\.0\.1:9 does not answer"):
+        restore_zarr_on_cluster("tcp://127.0.0.1:9", tmp_path / "in.zarr", PSF, tmp_path / "out.zarr")
+    assert [path.name for path in tmp_path.iterdir()] == ["in.zarr"]
