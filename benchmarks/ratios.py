@@ -43,7 +43,31 @@ def growth(quick: bool) -> list[Figure]:
     return run_part("growth.py", *(("--largest", "2048") if quick else ()))
 
 
-PARTS: dict[str, Callable[[bool], list[Figure]]] = {"filters": filters, "memory": memory, "growth": growth}
+def out_of_core(quick: bool) -> list[Figure]:
+    """Pictures larger than memory, killed and resumed."""
+    if not _needs("zarr"):
+        return []
+    return run_part("out_of_core.py", *(("--side", "1024", "--rounds", "1") if quick else ("--kill",)))
+
+
+def cluster(quick: bool) -> list[Figure]:
+    """The same on a Dask cluster that loses a worker."""
+    return run_part("cluster.py", *(("--side", "1024") if quick else ())) if _needs("distributed") else []
+
+
+def enlarging(quick: bool) -> list[Figure]:
+    """Transposed convolution against PyTorch's."""
+    return run_part("enlarging.py", *(("--side", "512", "--rounds", "3") if quick else ())) if _needs("torch") else []
+
+
+PARTS: dict[str, Callable[[bool], list[Figure]]] = {
+    "filters": filters,
+    "memory": memory,
+    "growth": growth,
+    "enlarging": enlarging,
+    "out_of_core": out_of_core,
+    "cluster": cluster,
+}
 
 
 def main() -> None:

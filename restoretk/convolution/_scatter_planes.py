@@ -19,6 +19,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from restoretk._arrays import Array
+from restoretk.convolution._fast import fast
 from restoretk.convolution._windows import overlap, phase_taps
 
 # A tile, enlarged along its rows, takes about this many bytes: a part of a core's L2 cache.
@@ -27,6 +28,8 @@ _TILE_COLUMNS = 1 << 9  # numbers in a row of it
 # Longer kernels are not for tiles: the tile's surroundings (in inputs), or the rows of pixels that meet in one output.
 _LONGEST_REACH = 128
 _MOST_ROWS = 16
+# Planes of this size go to the compiled loops, where they are installed: below it, importing them hardly ever pays.
+LEAST_FUSED = 1 << 20
 _BLOCK_OUTPUTS = 16  # the more, the more zeros beside the band; the fewer, the more surroundings are read again
 
 
@@ -54,10 +57,15 @@ def scatter_plane(
         Whether beyond the source its edge pixels go on for ever, in place of zeros; the window must then lie within
         ``stride`` times the source.
     """
+    factors = separable_factors(kernel)
+    if target.size >= LEAST_FUSED and fast():
+        from restoretk.convolution._fused_scatter import scatter_fused  # brings numba, a third of a second
+
+        scatter_fused(target, source, kernel, factors, stride=stride, dilation=dilation, head=head, edge=edge)
+        return
     rows, columns = (_Axis(*one) for one in zip(target.shape[:2], kernel.shape, stride, dilation, head, strict=True))
     lanes = source.shape[2]
     flat = target.reshape(len(target), -1)
-    factors = separable_factors(kernel)
     if factors is None:
         _by_phases_of_rows(flat, source, kernel, rows, columns, edge)
     else:

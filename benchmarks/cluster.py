@@ -1,0 +1,57 @@
+"""The Dask path on a cluster of two workers on this machine, one of which is killed in the middle: the pixels, and the time.
+
+python benchmarks/cluster.py [--side 8192] [--json FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+from measuring import Figure, random_scene, write_figures
+
+from restoretk import wiener
+from restoretk.blockwise import restore_dask
+from restoretk.psf import disk_psf
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--side", type=int, default=8192)
+    parser.add_argument("--json")
+    given = parser.parse_args()
+    import dask.array as da
+    from distributed import Client, LocalCluster, wait
+
+    image = np.rint(65535 * random_scene((given.side, given.side))).astype(np.uint16)
+    psf = disk_psf(7.5)
+    expected = wiener(image, psf, noise_to_signal=0.01, boundary="wrap").astype(np.int32)
+    figures, size = [], f"{given.side}^2 uint16"
+    with (
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit="6GB") as cluster,
+        Client(cluster) as client,
+    ):
+        spread = client.persist(da.from_array(image, chunks=(1024, given.side)))
+        wait(spread)
+        source = da.from_array(image, chunks=(1024, given.side))
+        for how in ("two workers", "two workers, one killed"):
+            start = time.perf_counter()
+            future = client.compute(restore_dask(source, psf, "wiener:noise_to_signal=0.01"))
+            if how.endswith("killed"):
+                victim = next(iter(client.run(os.getpid).values()))
+                threading.Timer(1.0, os.kill, (victim, signal.SIGKILL)).start()
+            found = future.result()
+            seconds = time.perf_counter() - start
+            apart = float(np.abs(found.astype(np.int32) - expected).max())
+            figures.append(
+                Figure("cluster", f"largest difference in levels, {how}, {size}", apart, 1.0, detail=f"{seconds:.1f} s")
+            )
+    write_figures(figures, given.json)
+
+
+if __name__ == "__main__":
+    main()
