@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from restoretk._arrays import Array, Rng, as_float_image, to_dtype
+from restoretk._any_array import (
+    AnyArray,
+    as_float,
+    beside,
+    is_foreign,
+    namespace,
+    on_host,
+    times_power_of_two,
+    to_host,
+    to_planes,
+)
+from restoretk._any_array import to_dtype as to_foreign_dtype
+from restoretk._arrays import Array, Rng, as_float_image, from_unit, to_dtype
+from restoretk.convolution._any_blur import blur
 from restoretk.convolution.blur import convolve
 from restoretk.noise import Noise, make_noise
 from restoretk.psf import psfs_for
@@ -77,16 +91,53 @@ def degrade(
     >>> degrade(scene, np.full((3, 3), 1 / 9), noise="gaussian:sigma=0.01", rng=1).dtype
     dtype('uint8')
     """
+    if is_foreign(image):
+        return degrade_anywhere(image, psf, noise=noise, boundary=boundary, channel_axis=channel_axis, rng=rng)
     working, dtype = as_float_image(image)
     psfs = psfs_for(psf, working.shape, channel_axis)
     disturb = None if noise is None else make_noise(noise, channel_axis=channel_axis)
     observed = _blurred(working, psfs, boundary, channel_axis)
+    return to_dtype(observed if disturb is None else _disturbed(observed, disturb, rng), dtype)
+
+
+def _disturbed(blurred: Array, disturb: Noise, rng: Rng) -> Array:
+    """The blurred image with its noise, in the same precision."""
+    observed = np.asarray(disturb(blurred, np.random.default_rng(rng)))
+    if observed.shape != blurred.shape:
+        raise ValueError(f"noise must keep the shape {blurred.shape}, got {observed.shape}")
+    return observed.astype(blurred.dtype, copy=False)
+
+
+def degrade_anywhere(
+    image: AnyArray,
+    psf: Any,
+    *,
+    noise: str | Noise | Sequence[str | Noise] | None,
+    boundary: str,
+    channel_axis: int | None,
+    rng: Rng,
+) -> AnyArray:
+    """`degrade` for an array of another library, on its device; gradients flow through the blur.
+
+    Noise is drawn on the host, from the blurred picture there; to a gradient it is a constant.
+    """
+    xp = namespace(image)
+    working, unit = as_float(image)
+    checked = psfs_for(on_host(psf), tuple(working.shape), channel_axis)
+    disturb = None if noise is None else make_noise(noise, channel_axis=channel_axis)
+    psfs = [beside(each, working) for each in checked]
+    if is_foreign(psf):
+        given = beside(psf, working)
+        each_channel = given.ndim != checked[0].ndim
+        moved = xp.moveaxis(given, channel_axis, 0) if each_channel else given[None, ...]
+        psfs = [moved[index, ...] for index in range(len(checked))]
+    planes, from_planes = to_planes(working, checked[0].ndim, channel_axis)
+    observed = from_planes(blur(planes, psfs, boundary))
     if disturb is not None:
-        blurred, observed = observed, np.asarray(disturb(observed, np.random.default_rng(rng)))
-        if observed.shape != blurred.shape:
-            raise ValueError(f"noise must keep the shape {blurred.shape}, got {observed.shape}")
-        observed = observed.astype(blurred.dtype, copy=False)
-    return to_dtype(observed, dtype)
+        seen = from_unit(to_host(observed), unit)
+        observed = times_power_of_two(observed, unit) + beside(_disturbed(seen, disturb, rng) - seen, observed)
+        unit = 0
+    return to_foreign_dtype(observed, image.dtype, unit)
 
 
 def _blurred(image: Array, psfs: tuple[Array, ...], boundary: str, channel_axis: int | None) -> Array:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy.typing as npt
 
+from restoretk._any_array import is_foreign
 from restoretk._arrays import Array, check_out
 from restoretk._grammar import OptionError
+from restoretk.restoration._any_array import Method, restore_anywhere
 from restoretk.restoration._frequency_domain import LinearFilter
 from restoretk.restoration._optics import Workshop
 from restoretk.restoration._problem import Problem
@@ -94,5 +96,14 @@ def inverse_filter(
     >>> inverse_filter(blurred, psf, boundary="wrap").round(6) + 0.0
     array([0., 1., 0., 0., 2., 0.])
     """
+    if is_foreign(image):
+        options = {
+            "cutoff": cutoff,
+            "boundary": boundary,
+            "channel_axis": channel_axis,
+            "mask": mask,
+            "out": out,
+        }
+        return restore_anywhere(Method(inverse_filter, decide), image, psf, options)
     target = check_out(out, image)
     return decide(image, psf, cutoff=cutoff, boundary=boundary, channel_axis=channel_axis, mask=mask).image(target)

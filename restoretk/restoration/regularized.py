@@ -7,9 +7,11 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
+from restoretk._any_array import is_foreign
 from restoretk._arrays import Array, check_out, plain_number
 from restoretk._grammar import OptionError
 from restoretk.restoration import regularization as rules
+from restoretk.restoration._any_array import Method, restore_anywhere
 from restoretk.restoration._frequency_domain import LinearFilter
 from restoretk.restoration._optics import Workshop
 from restoretk.restoration._problem import ON_THE_FRAME, Problem
@@ -228,6 +230,19 @@ def regularized_filter(
     >>> regularized_filter(blurred, psf, regularization=1e-9, boundary="wrap").round(4) + 0.0
     array([0., 1., 0., 0., 2., 0.])
     """
+    if is_foreign(image):
+        options = {
+            "regularization": regularization,
+            "operator": operator,
+            "noise_sigma": noise_sigma,
+            "boundary": boundary,
+            "channel_axis": channel_axis,
+            "mask": mask,
+            "weights": weights,
+            "per_channel": per_channel,
+            "out": out,
+        }
+        return restore_anywhere(Method(regularized_filter, decide), image, psf, options)
     target = check_out(out, image)
     return decide(
         image,

@@ -7,9 +7,11 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
+from restoretk._any_array import is_foreign
 from restoretk._arrays import Array, as_finite, check_out
 from restoretk._grammar import OptionError
 from restoretk.convolution.fourier import psf_to_otf
+from restoretk.restoration._any_array import Method, restore_anywhere
 from restoretk.restoration._frequency_domain import LinearFilter
 from restoretk.restoration._optics import Workshop
 from restoretk.restoration._problem import Problem
@@ -256,6 +258,19 @@ def wiener(
     >>> wiener(blurred, psf, noise_to_signal=1e-9, boundary="wrap").round(4) + 0.0
     array([0., 1., 0., 0., 2., 0.])
     """
+    if is_foreign(image):
+        options = {
+            "noise_to_signal": noise_to_signal,
+            "noise_autocorrelation": noise_autocorrelation,
+            "signal_autocorrelation": signal_autocorrelation,
+            "boundary": boundary,
+            "channel_axis": channel_axis,
+            "mask": mask,
+            "weights": weights,
+            "per_channel": per_channel,
+            "out": out,
+        }
+        return restore_anywhere(Method(wiener, decide), image, psf, options)
     target = check_out(out, image)
     return decide(
         image,

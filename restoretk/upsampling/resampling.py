@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from restoretk._any_array import is_foreign, on_host
 from restoretk._arrays import Array, as_array, as_float_image, from_unit, in_unit, looks_like_colour, to_dtype, unit_of
 from restoretk.convolution.operands import per_axis
+from restoretk.upsampling._any_array import enlarge_anywhere
 from restoretk.upsampling.axis_resampling import downsample_axes
 from restoretk.upsampling.bank_upsampling import upsample_with_bank
 from restoretk.upsampling.kernel_bank import KernelBank
@@ -72,6 +75,12 @@ def upsample(
     >>> upsample(np.array([0.0, 1.0, 1.0]), 2, kernel="bilinear")
     array([0.  , 0.25, 0.75, 1.  , 1.  , 1.  ])
     """
+    if is_foreign(image):
+        axes = _spatial_axes(tuple(image.shape), channel_axis)
+        factors = per_axis(factor, len(axes), "factor", 1)
+        whole = _whole_kernel(on_host(kernel), factors)
+        on_numpy = partial(upsample, factor=factor, kernel=kernel, channel_axis=channel_axis)
+        return enlarge_anywhere(image, axes, factors, kernel, whole, on_numpy)
     working, dtype = as_float_image(image)
     axes = _spatial_axes(working.shape, channel_axis)
     factors = per_axis(factor, len(axes), "factor", 1)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy.typing as npt
 
+from restoretk._any_array import is_foreign
 from restoretk._arrays import Array
 from restoretk.convolution.operands import Padding, as_operands, per_axis, per_side
 from restoretk.convolution.strided import conv_transpose_core
+from restoretk.upsampling._any_array import scatter_anywhere, stand_in
 
 
 def conv_transpose(
@@ -96,7 +99,10 @@ def conv_transpose(
     >>> conv_transpose([1, 10, 100], [1, 2, 3], stride=2, padding=1, output_padding=1)
     array([  2,  13,  20, 130, 200, 300])
     """
-    operands = as_operands(image, kernel, bias, groups=groups, spatial_ndim=spatial_ndim, transposed=True)
+    foreign = is_foreign(image) or is_foreign(kernel)
+    # The shapes of arrays of another library are checked on stand-ins; they themselves stay where they are.
+    stand_ins: list[Any] = [stand_in(each) for each in (image, kernel, bias)] if foreign else [image, kernel, bias]
+    operands = as_operands(*stand_ins, groups=groups, spatial_ndim=spatial_ndim, transposed=True)
     ndim = operands.spatial_ndim
     steps = per_axis(stride, ndim, "stride", 1)
     sides = per_side(padding, ndim, "padding")
@@ -122,6 +128,8 @@ def conv_transpose(
             f"{operands.kernel_shape} with stride {steps} would give the shape {out}"
         )
     heads = [before for before, _ in sides]
+    if foreign:
+        return scatter_anywhere(image, kernel, bias, operands, stride=steps, dilation=spread, head=heads, out=out)
     return operands.finish(
         conv_transpose_core(operands.source, operands.weights, stride=steps, dilation=spread, head=heads, out=out)
     )

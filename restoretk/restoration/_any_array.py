@@ -1,0 +1,183 @@
+"""The linear filters for arrays of other libraries: on their device, and so that gradients can flow through them.
+
+A parameter that a rule chooses is chosen by the NumPy code on a copy on the host, and is a constant for the gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from restoretk._any_array import (
+    AnyArray,
+    as_float,
+    asks_for_gradient,
+    beside,
+    is_foreign,
+    namespace,
+    on_host,
+    to_dtype,
+    to_host,
+    to_planes,
+    window,
+)
+from restoretk._arrays import Array
+from restoretk._grammar import OptionError
+from restoretk.convolution._any_blur import conj_otfs, extend_periodically, forward, inverse, taper
+from restoretk.convolution.boundary import check_boundary
+from restoretk.convolution.fourier import fast_shape
+from restoretk.psf.channels import psfs_for
+from restoretk.restoration._torus import RESTORATION_BOUNDARIES
+from restoretk.restoration._transfer import whole_addend
+from restoretk.restoration.operators import operator_power
+
+_ON_DEVICE = ("wrap", "reflect", "symmetric", "edge", "constant", "taper")
+_HOST_ONLY = ("mask", "weights", "per_channel", "noise_autocorrelation", "signal_autocorrelation")
+
+
+@dataclass(frozen=True)
+class Method:
+    """A linear method for NumPy: the function, and what decides for it."""
+
+    restore: Callable[..., Array]
+    decide: Callable[..., Any]
+
+    @property
+    def name(self) -> str:
+        """The name in METHODS."""
+        return self.restore.__name__
+
+
+def restore_anywhere(method: Method, image: AnyArray, psf: Any, options: Mapping[str, Any]) -> AnyArray:
+    """What a linear method makes of an image of another library: an array of the same kind, shape, dtype and device.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As the method; and for ``out``, and for a gradient where it could not flow.
+    """
+    options = dict(options)
+    if options.pop("out", None) is not None:
+        raise TypeError(f"out must be None for an image that is a {type(image).__name__}")
+    check_boundary(options["boundary"], RESTORATION_BOUNDARIES)
+    off = [name for name in _HOST_ONLY if options.get(name) is not None and options[name] is not False]
+    if off or options["boundary"] not in _ON_DEVICE:
+        return _by_way_of_the_host(method, image, psf, options, off)
+    return _on_device(method, image, psf, options)
+
+
+def _by_way_of_the_host(
+    method: Method, image: AnyArray, psf: Any, options: Mapping[str, Any], off: list[str]
+) -> AnyArray:
+    """What is iterated is iterated by the NumPy code, on a copy."""
+    if asks_for_gradient(image, psf, *options.values()):
+        why = f"with {off[0]}" if off else f"beyond the boundary {options['boundary']!r}"
+        raise ValueError(
+            f"gradients do not flow {why}: boundary must be one of {', '.join(_ON_DEVICE)}, without "
+            f"{', '.join(_HOST_ONLY)}; or detach the image"
+        )
+    restored = method.restore(to_host(image), on_host(psf), **{name: on_host(value) for name, value in options.items()})
+    return beside(restored, image)
+
+
+def _on_device(method: Method, image: AnyArray, psf: Any, options: Mapping[str, Any]) -> AnyArray:
+    boundary, axis = options["boundary"], options["channel_axis"]
+    xp = namespace(image)
+    working, unit = as_float(image)
+    psfs = _psfs(psf, working, axis)
+    planes, from_planes = to_planes(working, psfs[0].ndim, axis)
+    frame = tuple(planes.shape[2:])
+    if any(side > size for side, size in zip(psfs[0].shape, frame, strict=True)):
+        raise ValueError(f"psf of shape {tuple(psfs[0].shape)} is larger than the image {frame}")
+    torus = frame
+    if boundary not in ("wrap", "taper"):
+        rings = [2 * (side // 2) + (side > 1) for side in psfs[0].shape]
+        torus = fast_shape([size + ring for size, ring in zip(frame, rings, strict=True)])
+    conj_otf = conj_otfs(psfs, torus)
+    if boundary == "taper":
+        planes = taper(planes, psfs, conj_otf)
+    elif torus != frame:
+        planes = extend_periodically(planes, torus, boundary)
+    transfer = _transfer(method, image, psf, options, conj_otf, torus)
+    restored = inverse(forward(planes, torus) * transfer, torus)
+    restored = from_planes(window(restored, [slice(0, size) for size in frame]))
+    return to_dtype(xp.astype(restored, working.dtype, copy=False), image.dtype, unit)
+
+
+def _psfs(psf: Any, like: AnyArray, channel_axis: int | None) -> list[AnyArray]:
+    """The PSFs, checked on the host, beside the image; where they were tensors, gradients flow to them."""
+    checked = psfs_for(on_host(psf), tuple(like.shape), channel_axis)
+    if not is_foreign(psf):
+        return [beside(each, like) for each in checked]
+    given = beside(psf, like)
+    if len(checked) == 1 and given.ndim == checked[0].ndim:
+        return [given]
+    moved = namespace(given).moveaxis(given, channel_axis, 0)
+    return [moved[index, ...] for index in range(len(checked))]
+
+
+def _transfer(
+    method: Method, image: AnyArray, psf: Any, options: Mapping[str, Any], conj_otf: AnyArray, torus: tuple[int, ...]
+) -> AnyArray:
+    """The transfer function, shape (K, 1, *half), from the conjugate of the OTF."""
+    xp = namespace(conj_otf)
+    real, imaginary = xp.real(conj_otf), xp.imag(conj_otf)
+    power = real * real + imaginary * imaginary
+    if method.name == "inverse_filter":
+        cutoff = _checked_cutoff(options["cutoff"])
+        peak = xp.max(power, axis=tuple(range(2, power.ndim)), keepdims=True)
+        dark = (power < cutoff * cutoff * peak) | (power == 0)
+    else:
+        addend = _addend(method, image, psf, options, power, torus)
+        power, rounding = power + addend, (8 * xp.finfo(power.dtype).eps) ** 2
+        if isinstance(addend, float) and addend > rounding:
+            return conj_otf / power  # nowhere dark
+        dark = power <= rounding
+    # Nothing was seen where it is dark, and nothing damps it. The inner `where` keeps a gradient from meeting 1 / 0.
+    factor = xp.where(dark, xp.zeros_like(power), 1 / xp.where(dark, xp.ones_like(power), power))
+    return conj_otf * factor
+
+
+def _checked_cutoff(cutoff: float) -> float:
+    if not 0 <= cutoff < 1:
+        raise OptionError(f"cutoff must be in [0, 1), got {cutoff}")
+    return float(cutoff)
+
+
+def _addend(
+    method: Method, image: AnyArray, psf: Any, options: Mapping[str, Any], like: AnyArray, torus: tuple[int, ...]
+) -> AnyArray:
+    """The q of conj(H) / (|H|^2 + q): from a number through which gradients flow, or from what a rule chooses."""
+    name = "noise_to_signal" if method.name == "wiener" else "regularization"
+    given = options[name]
+    if isinstance(given, str) or getattr(given, "ndim", 0) > 0:
+        if asks_for_gradient(given):
+            raise ValueError(f"gradients do not flow to {name} of shape {tuple(given.shape)}: only to a single number")
+        decided = method.decide(
+            to_host(image), on_host(psf), **{key: on_host(value) for key, value in options.items() if value is not None}
+        )
+        if method.name == "wiener":
+            table = whole_addend(decided.filter.addend, decided.problem.optics.otf)
+            return beside(table[:, None] if table.ndim > len(torus) else table, like)
+        given = decided.parameters["regularization"]
+    value = float(to_host(given)) if is_foreign(given) else float(given)
+    if not 0 <= value < np.inf:
+        raise OptionError(f"{name} must be a finite number >= 0, got {value}")
+    strength = beside(given, like) if is_foreign(given) else value
+    return strength if method.name == "wiener" else strength * _penalty(psf, options, like, torus)
+
+
+def _penalty(psf: Any, options: Mapping[str, Any], like: AnyArray, torus: tuple[int, ...]) -> AnyArray:
+    """|P|^2, shape (1, 1, *half)."""
+    ndim = len(torus)
+    shape = tuple(psf.shape) if hasattr(psf, "shape") else np.shape(psf)
+    sides = (
+        shape
+        if len(shape) == ndim
+        else tuple(side for axis, side in enumerate(shape) if axis != options["channel_axis"] % len(shape))
+    )
+    found: Array = operator_power(on_host(options["operator"]), sides, torus)
+    return beside(found[None, None], like)
