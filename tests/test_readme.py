@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -68,6 +70,11 @@ def test_every_command_does_its_work(line: str, tmp_path: Path, scene: Array, mo
     files = [word for word in words if re.fullmatch(r"\w+\.(png|jpg|tif|npy|html)", word)]
     outputs = [words[words.index("-o") + 1]] if "-o" in words else []
     _write_inputs((name for name in files if name not in outputs), scene)
+    if words[0] == "deblur-large":  # in a process of its own: its memory is that of the whole process
+        done = subprocess.run([sys.executable, "-m", "restoretk", *words], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert Path(outputs[0]).stat().st_size > 0
+        return
     result = CliRunner().invoke(main, words)
     assert result.exit_code == 0, result.output
     assert all(Path(name).stat().st_size > 0 for name in outputs)

@@ -22,6 +22,7 @@ from restoretk.blockwise import StoreError, restore_file
 from restoretk.blockwise.engine import Layout, resident_bytes
 from restoretk.blockwise.scratch import SpectrumFile
 
+RESIDENT = 50 << 20
 PSF = np.array([[0.05, 0.3], [0.1, 0.2], [0.25, 0.1]])
 METHOD_OPTIONS = [
     ("wiener", {"noise_to_signal": 0.02}),
@@ -34,8 +35,9 @@ METHOD_OPTIONS = [
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many blocks of a small picture."""
+    """Many blocks of a small picture, in a process of 50 MB, whatever else these tests have loaded."""
     monkeypatch.setattr("restoretk.blockwise.engine._MOST_BLOCK", 1 << 16)
+    monkeypatch.setattr("restoretk.blockwise.engine.resident_bytes", lambda: RESIDENT)
 
 
 def picture(*shape: int, dtype: Any = np.uint16) -> Array:
@@ -427,7 +429,7 @@ def test_blocks_grow_with_the_memory_and_hold_whole_chunks(monkeypatch: pytest.M
 
     sizes = []
     for memory in (40, 80, 160):
-        layout = Layout.within(resident_bytes() + (memory << 20), Planes(), 64)  # type: ignore[arg-type]
+        layout = Layout.within(RESIDENT + (memory << 20), Planes(), 64)  # type: ignore[arg-type]
         assert layout.rows % 64 == 0
         assert layout.columns % 16 == 0
         assert layout.starts == list(range(0, 16384, layout.rows))
@@ -435,7 +437,12 @@ def test_blocks_grow_with_the_memory_and_hold_whole_chunks(monkeypatch: pytest.M
     assert sizes == sorted(sizes)
     assert sizes[0] < sizes[-1]
     with pytest.raises(ValueError, match=r"memory must be at least \d+ MiB"):
-        Layout.within(resident_bytes() + (20 << 20), Planes(), 64)  # type: ignore[arg-type]
+        Layout.within(RESIDENT + (20 << 20), Planes(), 64)  # type: ignore[arg-type]
+
+
+def test_the_memory_of_the_process_is_what_the_system_says() -> None:
+    kilobytes = int(re.search(r"VmRSS:\s+(\d+) kB", Path("/proc/self/status").read_text("ascii"))[1])  # type: ignore[index]
+    assert resident_bytes() == pytest.approx(1024 * kilobytes, rel=0.1)
 
 
 def test_permissions_of_the_folder_are_asked_first(tmp_path: Path) -> None:

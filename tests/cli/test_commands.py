@@ -284,7 +284,9 @@ def test_help_lists_every_command_and_wrong_ones_are_answered_with_the_choices()
     assert all(f"\n  {name} " in text for name in COMMANDS)
     wrong = run("debulr")
     assert wrong.exit_code == 2
-    assert "did you mean 'deblur'?): choose from degrade, deblur, upsample, compare, explain" in wrong.stderr
+    assert (
+        "did you mean 'deblur'?): choose from degrade, deblur, deblur-large, upsample, compare, explain" in wrong.stderr
+    )
 
 
 def test_the_installed_command_and_the_module_are_the_same(tmp_path: Path, photo: Path) -> None:

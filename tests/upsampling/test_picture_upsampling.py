@@ -65,7 +65,9 @@ def test_a_picture_may_be_a_view_that_is_not_contiguous(rng):
 @pytest.mark.parametrize("name", ["bilinear", "lanczos3"])
 def test_no_temporary_has_the_size_of_the_picture(rng, channels, name):
     image = rng.random((1024, 1024, *channels), dtype=np.float32)
-    upsample(image, 2, kernel=name, channel_axis=-1 if channels else None)  # the extra fast compiles when it is first used
+    upsample(
+        image, 2, kernel=name, channel_axis=-1 if channels else None
+    )  # the extra fast compiles when it is first used
     tracemalloc.start()
     result = upsample(image, 2, kernel=name, channel_axis=-1 if channels else None)
     peak = tracemalloc.get_traced_memory()[1]
