@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from restoretk.batch.cluster import run_tasks_on_cluster
 from restoretk.batch.manifest import Manifest, digest_of, only_one_at_work, sweep
 from restoretk.batch.planning import Plan, Task
 from restoretk.batch.workers import Crash, run_tasks
@@ -65,6 +66,7 @@ def run_batch(
     jobs: int = 1,
     resume: bool = False,
     overwrite: bool = False,
+    scheduler: str | None = None,
 ) -> Generator[Outcome, None, None]:
     """The outcome of each task, in the order of the plan whatever the number of jobs.
 
@@ -92,6 +94,9 @@ def run_batch(
         still has the bytes that were written. Outputs of a broken-off or outdated run are replaced.
     overwrite : bool
         Replace any output that exists.
+    scheduler : str or None
+        The address of a Dask scheduler on whose workers the work is done, in place of ``jobs`` processes here. They see all
+        files under the same names.
 
     Raises
     ------
@@ -110,7 +115,7 @@ def run_batch(
         run = _Run(plan, folder, dict(parameters), version, resume, overwrite)
         ended = 0
         try:
-            for outcome in run.outcomes(partial(_attempt, work), jobs):
+            for outcome in run.outcomes(partial(_attempt, work), jobs, scheduler):
                 ended += 1
                 yield outcome
         finally:
@@ -137,11 +142,15 @@ class _Run:
         if self.manifest is not None:
             self.manifest.close(finished=finished)
 
-    def outcomes(self, attempt: Callable[[_Order], Outcome], jobs: int) -> Iterator[Outcome]:
+    def outcomes(self, attempt: Callable[[_Order], Outcome], jobs: int, scheduler: str | None) -> Iterator[Outcome]:
         """The outcomes in the order of the tasks, each as soon as those before it are there."""
+        if scheduler is None:
+            ended = run_tasks(attempt, self._orders(), jobs=jobs)
+        else:
+            ended = run_tasks_on_cluster(attempt, self._orders(), scheduler=scheduler)
         following = iter(self.plan.tasks)
         awaited = next(following, None)
-        for order, result in run_tasks(attempt, self._orders(), jobs=jobs):
+        for order, result in ended:
             if isinstance(result, Crash):
                 result = Outcome(task=order.task, status="failed", result={}, error=result.words)
             self.known[order.task.number] = self._noted(result)

@@ -88,6 +88,7 @@ class Asked:
     format: str | None
     recursive: bool
     jobs: int
+    scheduler: str | None
     resume: bool
     force: bool
     dry_run: bool
@@ -130,6 +131,11 @@ def files_options(output_help: str) -> Callable[[Command], Command]:
         click.option("-r", "--recursive", is_flag=True, help="Also the folders inside a folder; the tree is kept."),
         click.option(
             "-j", "--jobs", type=click.IntRange(1, 256), default=1, show_default=True, help="Files worked on at a time."
+        ),
+        click.option(
+            "--scheduler",
+            metavar="tcp://HOST:PORT",
+            help="Work on the files on a Dask cluster, whose workers see them under the same names.",
         ),
         click.option("--resume", is_flag=True, help="Skip what an earlier run did already; redo what has changed."),
         force_option,

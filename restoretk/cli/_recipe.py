@@ -15,7 +15,19 @@ from restoretk.cli._group import Failure, say
 _LARGEST = 1 << 20  # bytes of a recipe
 _SCHEMA = 1
 #: Options that say where files are and how the work goes, and so belong to a call and not to a recipe.
-_OF_THE_CALL = {"output", "recursive", "jobs", "resume", "force", "dry_run", "quiet", "verbose", "as_json", "report"}
+_OF_THE_CALL = {
+    "output",
+    "recursive",
+    "jobs",
+    "resume",
+    "force",
+    "dry_run",
+    "quiet",
+    "verbose",
+    "as_json",
+    "report",
+    "scheduler",
+}
 
 
 def options_of_pixels(ctx: click.Context) -> dict[str, Any]:

@@ -82,6 +82,8 @@ def run_on_files(run: Run, asked: Asked) -> None:
         raise click.UsageError("--resume is for several pictures or a folder of them, and an output in a named folder")
     outside = names.folder if names.is_folder or names.folder != Path() else None
     found = find_inputs(asked.photos, suffixes=tuple(SUFFIXES), recursive=asked.recursive, outside=outside)
+    if asked.scheduler is not None and not several:
+        raise click.UsageError("--scheduler is for several pictures or a folder of them")
     if several:
         _refuse_wrong_options(run)
     if asked.output == "-":
@@ -203,6 +205,7 @@ def _run_many(plan: Plan, run: Run, asked: Asked, folder: Path | None) -> None:
         parameters=parameters,
         version=__version__,
         jobs=asked.jobs,
+        scheduler=asked.scheduler,
         resume=asked.resume,
         overwrite=asked.force,
     )
