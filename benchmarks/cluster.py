@@ -6,10 +6,12 @@ python benchmarks/cluster.py [--side 8192] [--json FILE]
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import signal
 import threading
 import time
+import warnings
 
 import numpy as np
 from measuring import Figure, random_scene, write_figures
@@ -25,18 +27,19 @@ def main() -> None:
     parser.add_argument("--json")
     given = parser.parse_args()
     import dask.array as da
-    from distributed import Client, LocalCluster, wait
+    from distributed import Client, LocalCluster
 
     image = np.rint(65535 * random_scene((given.side, given.side))).astype(np.uint16)
     psf = disk_psf(7.5)
     expected = wiener(image, psf, noise_to_signal=0.01, boundary="wrap").astype(np.int32)
     figures, size = [], f"{given.side}^2 uint16"
+    warnings.filterwarnings("ignore", "Sending large graph")  # the picture is here, and goes to the workers once
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit="6GB") as cluster,
+        LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit="6GB", silence_logs=logging.CRITICAL
+        ) as cluster,
         Client(cluster) as client,
     ):
-        spread = client.persist(da.from_array(image, chunks=(1024, given.side)))
-        wait(spread)
         source = da.from_array(image, chunks=(1024, given.side))
         for how in ("two workers", "two workers, one killed"):
             start = time.perf_counter()

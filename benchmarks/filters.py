@@ -46,6 +46,12 @@ def with_fast(on: bool, call: Callable[[], object]) -> Callable[[], object]:
     return switched
 
 
+def kinds() -> list[str]:
+    """With NumPy and SciPy alone, and with the extra ``fast`` where it is installed."""
+    there = all(importlib.util.find_spec(name) for name in ("ducc0", "numba"))
+    return ["numpy", "fast"] if there else ["numpy"]
+
+
 def filters(shape: tuple[int, int], rounds: int) -> Iterator[Figure]:
     """Fixed and automatic, with and without the extra ``fast``."""
     image = picture(shape)
@@ -55,14 +61,11 @@ def filters(shape: tuple[int, int], rounds: int) -> Iterator[Figure]:
         "regularized_filter, fixed": partial(regularized_filter, image, PSF, regularization=0.01, boundary="wrap"),
         "regularized_filter, gcv": partial(regularized_filter, image, PSF, boundary="wrap"),
     }
-    kinds = ["numpy"]
-    if importlib.util.find_spec("ducc0") and importlib.util.find_spec("numba"):
-        kinds.append("fast")
     calls: dict[str, Callable[[], object]] = {"pair": lambda: scipy.fft.irfft2(scipy.fft.rfft2(image), s=shape)}
-    calls |= {f"{name}, {kind}": with_fast(kind == "fast", call) for name, call in ours.items() for kind in kinds}
+    calls |= {f"{name}, {kind}": with_fast(kind == "fast", call) for name, call in ours.items() for kind in kinds()}
     seconds = take_turns(calls, rounds)
     size, pair = f"{shape[0]} x {shape[1]}", f"pair {1e3 * np.median(seconds['pair']):.0f} ms"
-    for kind in kinds:
+    for kind in kinds():
         for method, rule in (("wiener", "auto"), ("regularized_filter", "gcv")):
             fixed = ratio(seconds, f"{method}, fixed, {kind}", "pair")
             more = np.median(
@@ -91,7 +94,6 @@ def peers(shape: tuple[int, int], channels: int, rounds: int) -> Iterator[Figure
     """How many times slower scikit-image and a straightforward torch.fft are, channel by channel."""
     from skimage.restoration import wiener as skimage_wiener
 
-    set_fast(False)
     plane = picture(shape)
     image = plane if channels == 1 else np.ascontiguousarray(np.stack([plane] * channels, axis=-1))
     axis = None if channels == 1 else -1
@@ -102,10 +104,9 @@ def peers(shape: tuple[int, int], channels: int, rounds: int) -> Iterator[Figure
             return skimage_wiener(image, psf, 0.01, clip=False)
         return np.stack([skimage_wiener(image[..., c], psf, 0.01, clip=False) for c in range(channels)], axis=-1)
 
-    calls: dict[str, Callable[[], object]] = {
-        "restoretk": partial(wiener, image, PSF, noise_to_signal=0.01, boundary="wrap", channel_axis=axis),
-        "skimage wiener": skimage,
-    }
+    ours = partial(wiener, image, PSF, noise_to_signal=0.01, boundary="wrap", channel_axis=axis)
+    calls: dict[str, Callable[[], object]] = {kind: with_fast(kind == "fast", ours) for kind in kinds()}
+    calls["skimage wiener"] = skimage
     if importlib.util.find_spec("torch"):
         import torch
 
@@ -114,10 +115,11 @@ def peers(shape: tuple[int, int], channels: int, rounds: int) -> Iterator[Figure
         calls["torch.fft Wiener"] = partial(torch_wiener, tensor, tuple(tensor.shape), torch.from_numpy(psf), 0.01)
     seconds = take_turns(calls, rounds)
     kind = f"{shape[0]} x {shape[1]}" + (" RGB" if channels == 3 else "")
-    for name in list(calls)[1:]:
-        bound = PEERS[name][channels == 3]
-        slower = ratio(seconds, name, "restoretk")
-        yield Figure("filters", f"{name} over wiener, {kind}, numpy", slower, bound, "at least", "times")
+    for name in PEERS.keys() & calls:
+        for ours_kind in kinds():
+            slower = ratio(seconds, name, ours_kind)
+            bound = PEERS[name][channels == 3]
+            yield Figure("filters", f"{name} over wiener, {kind}, {ours_kind}", slower, bound, "at least", "times")
 
 
 def main() -> None:

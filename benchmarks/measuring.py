@@ -87,9 +87,9 @@ def versions(*packages: str) -> dict[str, str]:
     return found
 
 
-def write_figures(figures: list[Figure], file: str | None) -> None:
+def write_figures(figures: list[Figure], file: str | None, *, quiet: bool = False) -> None:
     """Print the figures, and write them to a JSON file where one is named."""
-    for figure in figures:
+    for figure in figures if not quiet else ():
         print(figure.line(), flush=True)
     if file is not None:
         Path(file).write_text(json.dumps([asdict(figure) for figure in figures], indent=1) + "\n", "utf-8")
