@@ -9,9 +9,9 @@ import argparse
 import logging
 import os
 import signal
-import threading
 import time
 import warnings
+from typing import Any
 
 import numpy as np
 from measuring import Figure, random_scene, write_figures
@@ -19,6 +19,11 @@ from measuring import Figure, random_scene, write_figures
 from restoretk import wiener
 from restoretk.blockwise import restore_dask
 from restoretk.psf import disk_psf
+
+
+def _has_begun(dask_scheduler: Any) -> bool:
+    """Whether a task is done."""
+    return any(task.state == "memory" for task in dask_scheduler.tasks.values())
 
 
 def main() -> None:
@@ -46,7 +51,9 @@ def main() -> None:
             future = client.compute(restore_dask(source, psf, "wiener:noise_to_signal=0.01"))
             if how.endswith("killed"):
                 victim = next(iter(client.run(os.getpid).values()))
-                threading.Timer(1.0, os.kill, (victim, signal.SIGKILL)).start()
+                while not future.done() and not client.run_on_scheduler(_has_begun):
+                    time.sleep(0.005)
+                os.kill(victim, signal.SIGKILL)
             found = future.result()
             seconds = time.perf_counter() - start
             apart = float(np.abs(found.astype(np.int32) - expected).max())

@@ -147,9 +147,10 @@ def to_dtype(result: Array, dtype: np.dtype[Any]) -> Array:
         return result.astype(dtype.newbyteorder("="), copy=False)
     info = np.iinfo(dtype)
     if result.dtype == np.float32 and dtype.itemsize <= 2:
-        scaled = result * np.float32(info.max)
-        np.rint(scaled, out=scaled)
-        return np.clip(scaled, info.min, info.max, out=scaled).astype(dtype.newbyteorder("="))
+        # Held in range first: the largest floats cannot be scaled.
+        levels = np.clip(result, np.float32(info.min / info.max), np.float32(1))
+        levels *= np.float32(info.max)
+        return np.rint(levels, out=levels).astype(dtype.newbyteorder("="))
     levels = np.clip(np.rint(result.astype(np.float64, copy=False) * info.max), info.min, info.max)
     # float64 rounds 2**63 - 1 up to 2**63, which would wrap round to the smallest int64: those pixels are set apart.
     top = levels >= float(info.max)

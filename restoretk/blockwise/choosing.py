@@ -20,14 +20,21 @@ from restoretk.restoration._problem import LARGE, Problem
 _NOT_IN_BLOCKS = ("mask", "weights", "per_channel", "boundary")
 
 
-def check_options(options: Mapping[str, Any]) -> None:
+def check_options(method: str, options: Mapping[str, Any], boundaries: tuple[str, ...] = ("wrap",)) -> None:
     """Raise OptionError for an option that needs more than a block at a time."""
-    for name in _NOT_IN_BLOCKS:
-        given = options.get(name)
-        if given and (name, given) != ("boundary", "wrap"):
+    for name in _NOT_IN_BLOCKS[:-1]:
+        if options.get(name) is not None and options[name] is not False:
             raise OptionError(
-                f"{name} {given!r} cannot be had in blocks, which solve the periodic problem (boundary 'wrap') exactly"
+                f"{name} {options[name]!r} cannot be had in blocks: it is iterated over the whole picture"
             )
+    boundary = options.get("boundary", "wrap")
+    if boundary not in boundaries:
+        raise OptionError(f"boundary must be one of {', '.join(boundaries)} to be had in blocks, got {boundary!r}")
+    if boundary != "wrap" and not (is_fixed(method, options) and np.ndim(options.get("noise_to_signal", 0.0)) == 0):
+        name = "noise_to_signal" if method == "wiener" else "regularization"
+        raise OptionError(
+            f"{name} must be a number for the boundary {boundary!r} in blocks: a piece of the picture tells it"
+        )
 
 
 def is_fixed(method: str, options: Mapping[str, Any]) -> bool:

@@ -101,6 +101,11 @@ class Engine:
     Parameters
     ----------
     source, sink : Source, Sink
+        The sink may be smaller: the frame on the torus of the source.
+    frame : (rows, columns)
+        Of the sink.
+    dtype : dtype
+        Of the sink.
     multiply : Multiply
         Called with block, number of the plane, columns.
     folder : Path
@@ -108,8 +113,17 @@ class Engine:
     """
 
     def __init__(
-        self, source: Source, sink: Sink, multiply: Multiply, layout: Layout, folder: Path, journal: Journal
+        self,
+        source: Source,
+        sink: Sink,
+        frame: tuple[int, int],
+        dtype: np.dtype[Any],
+        multiply: Multiply,
+        layout: Layout,
+        folder: Path,
+        journal: Journal,
     ) -> None:
+        self._frame, self._stored_dtype = frame, dtype.newbyteorder("=")
         self._source, self._sink, self._multiply = source, sink, multiply
         self._layout, self._journal = layout, journal
         _, rows, columns = source.shape
@@ -138,7 +152,7 @@ class Engine:
 
     def _plane(self, plane: int, progress: Progress) -> None:
         starts = self._layout.starts
-        todo = [start for start in starts if not self._written(plane, start)]
+        todo = [start for start in starts if start < self._frame[0] and not self._written(plane, start)]
         if not todo:
             return
         steps = len(starts) * 2 + self._scratch.blocks
@@ -159,10 +173,13 @@ class Engine:
     def _rows_of(self, start: int) -> slice:
         return slice(start, min(start + self._layout.rows, self._source.shape[1]))
 
+    def _rows_in_frame(self, start: int) -> slice:
+        return slice(start, min(start + self._layout.rows, self._frame[0]))
+
     def _written(self, plane: int, start: int) -> bool:
         """Whether rows of the result are in the output as they were written there."""
         sums = self._journal.done(plane, "out", start)
-        return sums is not None and [checksum(self._sink.read(plane, self._rows_of(start)))] == sums
+        return sums is not None and [checksum(self._sink.read(plane, self._rows_in_frame(start)))] == sums
 
     def _transform(self, plane: int, start: int) -> None:
         """The first sweep: rows from the source to the scratch file."""
@@ -197,17 +214,17 @@ class Engine:
 
     def _transform_back(self, plane: int, start: int) -> None:
         """The third sweep: rows from the scratch file to the sink."""
-        rows = self._rows_of(start)
-        spectra = self._row_spectra(rows.stop - rows.start)
+        whole, rows = self._rows_of(start), self._rows_in_frame(start)
+        spectra = self._row_spectra(whole.stop - whole.start)
         number = self._layout.starts.index(start)
         for block, piece in self._scratch.read_rows(start, spectra):
             sums = self._journal.done(plane, "columns", block)
             if sums is None or checksum(piece) != sums[number]:
                 raise DamagedScratchError(f"block {block} of the scratch file is damaged")
-        columns = self._source.shape[2]
-        restored = np.empty((len(spectra), columns), self._source.dtype.newbyteorder("="))
+        columns, kept = self._source.shape[2], self._frame[1]
+        restored = np.empty((rows.stop - rows.start, kept), self._stored_dtype)
         transforms = lines()
-        for part in blocks(len(spectra), columns * self._dtype.itemsize, _SUB_BLOCK, 1):
-            restored[part] = to_dtype(transforms.rows_back(spectra[part], columns), restored.dtype)
+        for part in blocks(len(restored), columns * self._dtype.itemsize, _SUB_BLOCK, 1):
+            restored[part] = to_dtype(transforms.rows_back(spectra[part], columns)[:, :kept], restored.dtype)
         self._sink.write(plane, rows, restored)
         self._journal.add(plane, "out", start, sums=[checksum(restored)])

@@ -20,6 +20,7 @@ from restoretk._arrays import Array
 from restoretk._version import __version__
 from restoretk.blockwise.choosing import check_options, choose_filter, columns_to_look_at, is_fixed
 from restoretk.blockwise.engine import Engine, Layout, as_floats, working_dtype
+from restoretk.blockwise.extended import EXTENDED, ExtendedSource, torus_for
 from restoretk.blockwise.journal import Journal
 from restoretk.blockwise.stores import Source, StoreError, make_sink, open_source
 from restoretk.convolution._lines import lines
@@ -44,10 +45,14 @@ def restore_file(
     progress: Callable[[float], None] = lambda share: None,  # noqa: ARG005 - its name is what it is told
     **options: Any,
 ) -> dict[str, Any]:
-    """Restore a picture that need not fit in memory: exactly what the method gives with ``boundary="wrap"``.
+    """Restore a picture that need not fit in memory: exactly what the method gives with ``boundary="wrap"``, the default.
 
     Three sweeps over the file: rows are transformed into a scratch file, columns are transformed, filtered and transformed
     back, rows are transformed back into the output. There are no tiles, and no seams.
+
+    With a given strength ``boundary`` may also be reflect, symmetric, edge or constant, as exactly. What is iterated over the
+    whole picture (the boundary ``unknown``, masks, weights) is not to be had in blocks: blocks that overlap would differ from
+    the whole near the frame and around holes by more than could be bounded.
 
     Parameters
     ----------
@@ -89,7 +94,7 @@ def restore_file(
     """
     source, output = Path(source), Path(output)
     method, options = spelled_out(method, options)
-    check_options(options)
+    check_options(method, options, ("wrap", *EXTENDED))
     kernel = check_psf(psf).astype(np.float64)
     if kernel.ndim != 2:
         raise ValueError(f"psf must have two axes, got shape {kernel.shape}")
@@ -127,6 +132,7 @@ def restore_file(
                     resume=resume,
                 ),
             )
+            shutil.rmtree(folder)
     finally:
         opened.close()
     return {**found, "left_behind": opened.left_behind}
@@ -150,22 +156,24 @@ def _restore(
     sink = None
     try:
         sink = naming(output, lambda: make_sink(folder, output, source, resume=journal.resumed))
+        boundary = str(options.get("boundary", "wrap"))
+        torus = torus_for(source.shape[1:], psf.shape, boundary)
         planes = SourcePlanes(source)
-        torus = source.shape[1:]
+        laid: Source = source if boundary == "wrap" else ExtendedSource(source, torus, boundary)
         fixed = is_fixed(method, options)
         sample = None if fixed else _sample(source, folder / "sample.npy", resume=journal.resumed)
         decided = choose_filter(planes, torus, psf, method, options, sample)
         del sample
-        layout = Layout.within(memory, source, math.lcm(source.row_step, sink.row_step))
-        engine = Engine(source, sink, partial(_multiply, decided), layout, scratch_folder, journal)
+        layout = Layout.within(memory, laid, math.lcm(source.row_step, sink.row_step))
+        multiply = partial(_multiply, decided)
+        engine = Engine(laid, sink, source.shape[1:], source.dtype, multiply, layout, scratch_folder, journal)
         engine.run(progress)
-        record = {"method": method, **decided.parameters, "boundary": "wrap", "restoretk": __version__}
+        record = {"method": method, **decided.parameters, "boundary": boundary, "restoretk": __version__}
         sink.commit(output, record)
     finally:
         journal.close()
         if sink is not None:
             sink.close()
-    shutil.rmtree(folder, ignore_errors=True)
     return {
         "method": method,
         "parameters": dict(decided.parameters),

@@ -10,7 +10,16 @@ import click
 
 from restoretk.cli._files import Amount
 from restoretk.cli._group import debug_option, say
-from restoretk.cli._options import file_of, force_option, output_option, print_json, psf_option, say_background, spelled
+from restoretk.cli._options import (
+    boundary_option,
+    file_of,
+    force_option,
+    output_option,
+    print_json,
+    psf_option,
+    say_background,
+    spelled,
+)
 
 _ZARR_IN_AND_OUT = "--scheduler is for a Zarr in and a Zarr out, which all workers can reach"
 
@@ -26,6 +35,7 @@ _ZARR_IN_AND_OUT = "--scheduler is for a Zarr in and a Zarr out, which all worke
     metavar="NAME:KEY=VALUE,...",
     help="The method, such as wiener:noise_to_signal=0.01; a rule such as gcv reads the picture once more.",
 )
+@boundary_option("wrap")
 @output_option("The restored picture: .tif, .tiff, .btf, .zarr or .npy.")
 @click.option(
     "--memory",
@@ -52,6 +62,7 @@ def deblur_large(
     picture: Path,
     psf_spec: str,
     method_spec: str,
+    boundary: str,
     output: Path,
     memory: int,
     scratch: Path | None,
@@ -71,8 +82,9 @@ def deblur_large(
     Restore a picture that does not fit in memory: exactly, without tiles or seams.
 
     TIFF and BigTIFF, Zarr and OME-Zarr, .npy. What the whole picture in memory would become with --boundary wrap, which
-    takes opposite edges for neighbours: the PSF's width along the frame rings where they are not. Numbers are taken as
-    linear in light. Work that was cut off is in a folder beside the output, and --resume goes on with it.
+    takes opposite edges for neighbours: the PSF's width along the frame rings where they are not. --boundary reflect,
+    symmetric, edge and constant want a method with a given number. Numbers are taken as linear in light. Work that was cut
+    off is in a folder beside the output, and --resume goes on with it.
     """  # noqa: D301 - \b is click's mark for lines to leave as they are
     from restoretk.blockwise import restore_file
     from restoretk.catalogue import make_method, make_psf
@@ -81,6 +93,7 @@ def deblur_large(
     psf = spelled("--psf", make_psf, psf_spec)
     if not quiet:
         say_background(psf, psf_spec)
+    options.setdefault("boundary", boundary)
     show = _Percent(wanted=not quiet)
     try:
         if scheduler is not None:

@@ -325,7 +325,8 @@ def test_two_at_the_same_work_are_refused(tmp_path: Path) -> None:
     [
         ({"memory": 1 << 20}, "memory must be at least"),
         ({"method": "wienr"}, "method must be one of"),
-        ({"boundary": "reflect"}, "boundary 'reflect' cannot be had in blocks"),
+        ({"method": "wiener", "boundary": "reflect"}, "noise_to_signal must be a number for the boundary 'reflect'"),
+        ({"boundary": "unknown"}, "boundary must be one of wrap, reflect, symmetric, edge, constant"),
         ({"mask": "nan"}, "mask 'nan' cannot be had in blocks"),
         ({"per_channel": True}, "per_channel True cannot be had"),
         ({"psf": np.full((302, 1), 1 / 302)}, "larger than the image"),
