@@ -18,9 +18,20 @@ if TYPE_CHECKING:
 else:
     _Type = click.ParamType  # generic only from click 8.4 on
 Command = TypeVar("Command", bound=Callable[..., Any] | click.Command)
-_PHOTO = click.Path(
-    path_type=Path, readable=False
-)  # a file without the right to read it is wrong data, not wrong usage
+
+
+class NamedPath(click.Path):
+    """A path, but not an empty word, which would be the current folder: a variable of the shell that nobody set."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path."""
+        if value == "":
+            self.fail("an empty name is no file and no folder", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+# A file without the right to read it is wrong data, not wrong usage.
+_PHOTO = NamedPath(path_type=Path, readable=False)
 
 #: --format -> the suffix of the output.
 FORMAT_SUFFIXES = {
@@ -105,6 +116,8 @@ class Asked:
         limits = {name: given.pop(f"max_{name}") for name in LIMITS}
         limits = {name: value for name, value in limits.items() if value is not None}
         names = ("dtype", "quality", "strip", "allow_loss", "hdu", "channel_axis", "max_memory")
+        if not given["output"]:
+            raise click.UsageError("-o is empty: it names no file and no folder")
         files = FileOptions(limits=limits, jobs=given["jobs"], **{name: given.pop(name) for name in names})
         return cls(files=files, **given)
 

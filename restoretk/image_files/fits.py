@@ -29,6 +29,7 @@ def decode_fits(data: bytes, limits: Limits, hdu: int | str | None) -> Decoded:
         warnings.filterwarnings("error", message=".*truncated.*")
         with fits.open(io.BytesIO(data), memmap=False, lazy_load_hdus=True, disable_image_compression=False) as units:
             unit, index = _chosen(units, hdu, limits)
+            alone = index == 0 and not _has(units, 1)
             shape = tuple(int(length) for length in unit.shape)
             limits.check_picture(shape[-2], shape[-1])
             bits = abs(int(unit.header["BITPIX"]))
@@ -57,6 +58,7 @@ def decode_fits(data: bytes, limits: Limits, hdu: int | str | None) -> Decoded:
         header=header.tostring(sep="\n"),
         notes=notes,
         assumed=assumed,
+        left_behind=() if alone else ("the other units and their headers",),
     )
 
 
@@ -99,6 +101,14 @@ def _chosen(units: Any, hdu: int | str | None, limits: Limits) -> tuple[Any, int
     if not (unit.is_image and len(unit.shape) >= 2 and math.prod(unit.shape)):
         raise Refusal(f"holds no picture in its FITS unit {hdu!r}")
     return unit, index
+
+
+def _has(units: Any, index: int) -> bool:
+    """Whether there is a unit of that number; none after it is looked for."""
+    try:
+        return units[index] is not None
+    except IndexError:
+        return False
 
 
 def _axes(pixels: Array, header: Any) -> tuple[str, str]:

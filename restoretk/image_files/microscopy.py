@@ -63,6 +63,8 @@ class Microscopy:
 
     def fits(self, dtype: np.dtype[Any], axes: str | None) -> bool:
         """Whether a TIFF of such pixels can hold it."""
+        if not set(axes or "") <= set(self.sizes):
+            return False  # what is said of slices does not hold for channels
         if self.xml:
             return dtype.kind in "iuf" and dtype.itemsize <= (8 if dtype.kind == "f" else 4) and dtype != np.float16
         places = [_IMAGEJ_AXES.find(letter) for letter in axes or ""]

@@ -26,6 +26,7 @@ _CODECS = (1, 8, 32946)
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2  # TIFF 6.0, PhotometricInterpretation
 _UNSPECIFIED, _PREMULTIPLIED = 0, 1  # TIFF 6.0, ExtraSamples
 _PLANAR = 2  # TIFF 6.0, PlanarConfiguration
+_LOOKED_AT = 64  # pages
 _INCH = 2  # TIFF 6.0, ResolutionUnit
 
 
@@ -81,7 +82,7 @@ def decode_tiff(data: bytes, limits: Limits) -> Decoded | None:
             mode=f"{_word(page.photometric)}, {stored}, {_word(page.compression)}",
             bit_depth=int(page.bitspersample),
             pages=len(tiff.pages),
-            left_behind=_left_behind(page, data, microscopy),
+            left_behind=_left_behind(page, data, microscopy, _speaking_pages(tiff)),
             assumed=assumed,
         )
 
@@ -116,12 +117,20 @@ def _orientation(page: Any) -> int:
     return int(value) if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _left_behind(page: Any, data: bytes, microscopy: Microscopy | None) -> tuple[str, ...]:
+def _speaking_pages(tiff: Any) -> bool:
+    """Whether pages of a stack that no program describes as a whole have names or descriptions of their own."""
+    if len(tiff.pages) == 1 or tiff.shaped_metadata or _of_a_microscope(tiff.pages.first):
+        return False
+    return any(tag in page.tags for page in tiff.pages[:_LOOKED_AT] for tag in (270, 285) if hasattr(page, "tags"))
+
+
+def _left_behind(page: Any, data: bytes, microscopy: Microscopy | None, speaking: bool) -> tuple[str, ...]:
     """What is not carried: a microscope's description that is not understood, EXIF of a BigTIFF, smaller copies."""
     seen = {
         "the description of its microscope": microscopy is None and _of_a_microscope(page),
         "EXIF": data[2:4] in (b"+\0", b"\0+") and 34665 in page.tags,
         "the smaller copies inside": 330 in page.tags,
+        "the names and descriptions of its pages": speaking,
     }
     return tuple(name for name, there in seen.items() if there)
 

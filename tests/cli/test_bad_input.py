@@ -227,3 +227,13 @@ def test_force_never_replaces_the_psf_or_the_mask_or_an_input_of_a_batch(folder:
         assert result.returncode in (1, 2)
         assert "input" in result.stderr
         assert _state(folder) == before
+
+
+@pytest.mark.parametrize(
+    "words", [["deblur", "", "-o", "x/"], ["deblur", "a.png", "-o", ""], ["degrade", "", "-o", "x.png"]]
+)
+def test_an_empty_word_is_no_name(words: list[str]) -> None:
+    command = [sys.executable, "-m", "restoretk", *words, "--psf", "disk:radius=2"]
+    found = subprocess.run(command, capture_output=True, text=True)
+    assert found.returncode == 2
+    assert "empty" in found.stderr

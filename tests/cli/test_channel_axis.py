@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -107,3 +109,13 @@ def test_the_command_line_says_options_where_the_library_says_arguments(tmp_path
     )
     assert refused.exit_code == 1
     assert "per_channel needs channels (--channel-axis) in a picture of shape (45, 63), got None" in refused.stderr
+
+
+def test_slices_that_are_said_to_be_channels_lose_the_words_of_their_program_and_nothing_else(tmp_path: Path) -> None:
+    stack = np.random.default_rng(0).integers(0, 60000, (4, 60, 70), dtype=np.uint16)
+    tifffile.imwrite(tmp_path / "in.tif", stack, imagej=True, metadata={"axes": "ZYX", "spacing": 2.0, "unit": "um"})
+    words = ["deblur", "in.tif", "--psf", "disk:radius=1", "--channel-axis", "0", "-o", "out.tif"]
+    found = subprocess.run([sys.executable, "-m", "restoretk", *words], capture_output=True, text=True, cwd=tmp_path)
+    assert found.returncode == 0, found.stderr
+    assert "not kept from the photograph: the description of its microscope" in found.stderr
+    assert tifffile.imread(tmp_path / "out.tif").shape == stack.shape
