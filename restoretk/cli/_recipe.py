@@ -14,6 +14,7 @@ from restoretk.cli._group import Failure, say
 
 _LARGEST = 1 << 20  # bytes of a recipe
 _SCHEMA = 1
+_FILES = "restoretk.recipe_files"  # of the context: what is to be checked when all options are known
 #: Options that say where files are and how the work goes, and so belong to a call and not to a recipe.
 _OF_THE_CALL = {
     "output",
@@ -98,10 +99,20 @@ def _read(ctx: click.Context, parameter: click.Parameter, path: Path | None) -> 
             raise Failure(f"{path}: option must be one of {known}; got {name!r}", exit_code=2)
         if not isinstance(value, str | int | float):
             raise Failure(f"{path}: {name} must be a text, a number, true or false, got {value!r}", exit_code=2)
-    for name, digest in files.items():
-        if isinstance(options.get(name), str) and _sha256(Path(options[name].removeprefix("file:path="))) != digest:
-            raise Failure(f"{path}: {options[name]} is not the file that the recipe was made with")
+    ctx.meta[_FILES] = [
+        (spellings[name], options[name], digest, path)
+        for name, digest in files.items()
+        if isinstance(options.get(name), str)
+    ]
     ctx.default_map = {**(ctx.default_map or {}), **{spellings[name]: value for name, value in options.items()}}
+
+
+def check_files_of_recipe(ctx: click.Context) -> None:
+    """Raise Failure where a file that a recipe names, and nothing typed beside it replaces, is not what it was."""
+    for parameter, text, digest, path in ctx.meta.get(_FILES, ()):
+        taken = ctx.get_parameter_source(parameter) is click.core.ParameterSource.DEFAULT_MAP
+        if taken and _sha256(Path(text.removeprefix("file:path="))) != digest:
+            raise Failure(f"{path}: {text} is not the file that the recipe was made with")
 
 
 def _parsed(path: Path) -> dict[str, Any]:

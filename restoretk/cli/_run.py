@@ -34,7 +34,7 @@ from restoretk.cli._job import STREAM, Job
 from restoretk.cli._options import plain, print_json
 from restoretk.cli._outcomes import SCHEMA_VERSION, record_of, say_lines, say_outcome, write_report
 from restoretk.cli._progress import Progress
-from restoretk.cli._recipe import options_of_pixels, write_recipe
+from restoretk.cli._recipe import check_files_of_recipe, options_of_pixels, write_recipe
 
 #: What a command does with one picture: a function at the top of a module, with keyword arguments that can be sent.
 OnePicture = Callable[..., Mapping[str, Any]]
@@ -72,6 +72,7 @@ def run_on_files(run: Run, asked: Asked) -> None:
     """Do it; the exit code is 0, or 1 for a single picture that failed, or 3 for a batch in which one did."""
     from restoretk.image_files import SUFFIXES
 
+    check_files_of_recipe(click.get_current_context())
     several = len(asked.photos) > 1 or any(map(is_folder, asked.photos))
     streams = STREAM in asked.photos or asked.output == "-"
     if streams:

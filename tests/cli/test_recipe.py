@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -156,3 +158,20 @@ def test_every_option_is_either_of_the_pixels_or_of_the_call() -> None:
     assert list(_spellings(deblur)) == expected
     names = {option.name for option in deblur.params}
     assert names >= _OF_THE_CALL
+
+
+def test_what_is_typed_beside_a_recipe_counts_more_than_a_file_of_it(tmp_path: Path) -> None:
+    image = np.random.default_rng(0).integers(0, 255, (40, 50), dtype=np.uint8)
+    iio.imwrite(tmp_path / "in.png", image)
+    np.save(tmp_path / "psf.npy", np.full((3, 4), 1 / 12))
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "restoretk", "deblur", "in.png", *words]
+        return subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+
+    assert run("--psf", "psf.npy", "-o", "a.png", "--save-recipe", "r.toml").returncode == 0
+    np.save(tmp_path / "psf.npy", np.full((3, 3), 1 / 9))
+    changed = run("--recipe", "r.toml", "-o", "b.png")
+    assert changed.returncode == 1
+    assert "is not the file that the recipe was made with" in changed.stderr
+    assert run("--recipe", "r.toml", "--psf", "disk:radius=2", "-o", "b.png").returncode == 0
