@@ -12,7 +12,6 @@ from restoretk.batch.workers import Crash
 T = TypeVar("T")
 
 _AHEAD = 2  # tasks for each thread of the cluster that are on their way at a time
-_PATIENCE = "10s"
 
 
 def run_tasks_on_cluster(work: Callable[[T], Any], tasks: Iterable[T], *, scheduler: str) -> Iterator[tuple[T, Any]]:
@@ -30,7 +29,9 @@ def run_tasks_on_cluster(work: Callable[[T], Any], tasks: Iterable[T], *, schedu
         raise ValueError('a cluster needs the extra scale: pip install "restoretk[scale]"')
     from distributed import KilledWorker, as_completed
 
-    with _client(scheduler) as client:
+    from restoretk.blockwise.cluster import connect  # brings the restoration, which a batch of another kind needs not
+
+    with connect(scheduler) as client:
         threads = sum(client.nthreads().values())
         if not threads:
             raise OSError(f"the scheduler {scheduler} has no workers")
@@ -55,16 +56,6 @@ def run_tasks_on_cluster(work: Callable[[T], Any], tasks: Iterable[T], *, schedu
             future.release()
             yield task, result
             send_one()
-
-
-def _client(scheduler: str) -> Any:
-    """A client of the scheduler; OSError where it does not answer."""
-    from distributed import Client
-
-    try:
-        return Client(scheduler, timeout=_PATIENCE, set_as_default=True)
-    except (OSError, ValueError) as error:
-        raise OSError(f"the scheduler {scheduler} does not answer: {' '.join(str(error).split())}") from None
 
 
 def _in_folder(folder: str, work: Callable[[T], Any], task: T) -> Any:

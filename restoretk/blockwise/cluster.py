@@ -51,7 +51,7 @@ def restore_zarr_on_cluster(
     method, options = spelled_out(method, options)
     check_output(source, output, overwrite=overwrite)
     opened = naming(source, lambda: ZarrSource(source))
-    with _client(scheduler), work_folder(output, None) as (folder, _):
+    with connect(scheduler), work_folder(output, None) as (folder, _):
         sink = naming(output, lambda: ZarrSink(folder, opened, resume=False))
         restored, parameters = dask_restoration(da.from_zarr(opened.array), psf, method, **options)
         rows = sink.row_step
@@ -71,7 +71,7 @@ def restore_zarr_on_cluster(
     }
 
 
-def _client(scheduler: str) -> Any:
+def connect(scheduler: str) -> Any:
     """A client of the scheduler; OSError where it does not answer."""
     from distributed import Client
 
