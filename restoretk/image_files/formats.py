@@ -91,6 +91,8 @@ def losses(name: str, like: ImageFile, *, strip: bool = False) -> tuple[str, ...
 def only_said(name: str, like: ImageFile, dtype: np.dtype[Any]) -> tuple[str, ...]:
     """What is lost without asking, since it says nothing about this picture alone or was not read, by name."""
     lost = list(like.left_behind)
+    if like.bit_depth == 1:
+        lost.append(f"the depth of 1 bit (written as {dtype})")
     if like.microscopy is not None and not (name == "TIFF" and like.microscopy.fits(dtype, like.axes)):
         lost.append("the description of its microscope")
     kept = [key for key in like.text if name == "PNG" or key == "restoretk" or (name == "JPEG" and key == "Comment")]

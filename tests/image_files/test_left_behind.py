@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
-from restoretk.image_files import decode_image, read_image
+from restoretk.image_files import decode_image, read_image, write_image
 
 PIXELS = np.arange(12 * 17, dtype=np.uint16).reshape(12, 17)
 
@@ -33,3 +34,10 @@ def test_the_other_units_of_a_fits() -> None:
         target = io.BytesIO()
         fits.HDUList(units).writeto(target)
         assert decode_image(target.getvalue()).left_behind == left
+
+
+def test_the_depth_of_a_picture_of_one_bit(tmp_path: Path) -> None:
+    Image.fromarray(PIXELS > 100).save(tmp_path / "bit.png")
+    source = read_image(tmp_path / "bit.png")
+    written = write_image(tmp_path / "out.png", source.image, like=source, dtype="uint8")
+    assert written.lost == ("the depth of 1 bit (written as uint8)",)
