@@ -11,7 +11,6 @@ of the picture.
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -20,11 +19,14 @@ from numpy.lib.stride_tricks import as_strided
 
 from restoretk._arrays import Array
 from restoretk.convolution._fast import fast
-from restoretk.convolution._windows import overlap, phase_taps
+from restoretk.convolution._patches import load_patch
+from restoretk.convolution._scatter_phases import scatter_phases
 
-# A tile, enlarged along its rows, takes about this many bytes: a part of a core's L2 cache.
-_TILE_BYTES = 1 << 18
-_TILE_COLUMNS = 1 << 9  # numbers in a row of it
+# A tile, enlarged along its rows, takes about this many bytes: a part of a core's L2 cache. Of small pictures it takes
+# less, a twelfth of the result, so that the memory at work stays close to input and output.
+_TILE_BYTES = 1 << 20
+_LEAST_TILE_BYTES = 1 << 18
+_TILE_COLUMNS = 1 << 11  # numbers in a row of it
 # Longer kernels are not for tiles: the tile's surroundings (in inputs), or the rows of pixels that meet in one output.
 _LONGEST_REACH = 128
 _MOST_ROWS = 16
@@ -57,18 +59,20 @@ def scatter_plane(
         Whether beyond the source its edge pixels go on for ever, in place of zeros; the window must then lie within
         ``stride`` times the source.
     """
-    factors = separable_factors(kernel)
     if target.size >= LEAST_FUSED and fast():
         from restoretk.convolution._fused_scatter import scatter_fused  # brings numba, a third of a second
 
-        scatter_fused(target, source, kernel, factors, stride=stride, dilation=dilation, head=head, edge=edge)
+        scatter_fused(target, source, kernel, stride=stride, dilation=dilation, head=head, edge=edge)
         return
-    rows, columns = (_Axis(*one) for one in zip(target.shape[:2], kernel.shape, stride, dilation, head, strict=True))
-    lanes = source.shape[2]
+    factors = separable_factors(kernel)
     flat = target.reshape(len(target), -1)
     if factors is None:
-        _by_phases_of_rows(flat, source, kernel, rows, columns, edge)
+        scatter_phases(flat, source, kernel, stride=stride, dilation=dilation, head=head, edge=edge)
     else:
+        rows, columns = (
+            _Axis(*one) for one in zip(target.shape[:2], kernel.shape, stride, dilation, head, strict=True)
+        )
+        lanes = source.shape[2]
         _separable(flat, source, rows.band(factors[0]), columns.band(factors[1], lanes), rows, columns, edge)
 
 
@@ -163,64 +167,16 @@ def _separable(
     lanes = source.shape[2]
     lefts = columns.tiles(_TILE_COLUMNS // (columns.stride * lanes))
     width = lefts.step * columns.stride * lanes
-    tops = rows.tiles(_TILE_BYTES // (width * source.itemsize))
+    tile = min(_TILE_BYTES, max(_LEAST_TILE_BYTES, target.nbytes // 12))
+    tops = rows.tiles(tile // (width * source.itemsize))
     patch = np.empty((tops.step + rows.surroundings, lefts.step + columns.surroundings, lanes), source.dtype)
-    wide = np.empty((len(patch), width), source.dtype)
+    # Rows a power of two apart would take each other's place in the cache.
+    wide = np.empty((len(patch), width + _BLOCK_OUTPUTS), source.dtype)[:, :width]
     for top, left in itertools.product(tops, lefts):
         into = target[top * rows.stride :, left * columns.stride * lanes :][: tops.step * rows.stride, :width]
-        _load(patch, source, top + rows.first, left + columns.first, edge)
+        load_patch(patch, source, top + rows.first, left + columns.first, edge)
         _along_rows(patch, across, columns.block, wide[:, : into.shape[1]])
         _along_columns(wide, down, rows.block, into)
-
-
-def _by_phases_of_rows(target: Array, source: Array, kernel: Array, rows: _Axis, columns: _Axis, edge: bool) -> None:
-    """The rows of one phase from all rows of pixels that reach them, side by side in a tile: one product."""
-    lanes = source.shape[2]
-    phases = [phase_taps(one, rows.size, rows.stride, rows.dilation, rows.head) for one in range(rows.stride)]
-    # The inputs that reach one output are evenly spaced, by the same step in every phase.
-    apart = rows.dilation // math.gcd(rows.stride, rows.dilation)
-    deep = max(map(len, phases))
-    across = [_side_by_side(kernel, taps, deep, columns, lanes) for taps in phases]
-    lefts = columns.tiles(_TILE_COLUMNS // (columns.stride * lanes))
-    width = lefts.step * columns.stride * lanes
-    tops = rows.tiles(_TILE_BYTES // (lefts.step * lanes * deep * source.itemsize))
-    patch = np.empty((tops.step + rows.surroundings, lefts.step + columns.surroundings, deep, lanes), source.dtype)
-    for top, left in itertools.product(tops, lefts):
-        for layer in range(deep):
-            _load(patch[:, :, layer], source, top + rows.first + layer * apart, left + columns.first, edge)
-        for phase, (taps, band) in enumerate(zip(phases, across, strict=True)):
-            into = target[phase :: rows.stride, left * columns.stride * lanes :][top : top + tops.step, :width]
-            if taps:
-                _along_rows(patch[taps[0][1] - rows.first :], band, columns.block, into)
-            else:
-                into[...] = 0
-
-
-def _side_by_side(kernel: Array, taps: Sequence[tuple[int, int]], deep: int, columns: _Axis, lanes: int) -> Array:
-    """The band of several rows of the kernel, for a patch with the rows of pixels that they meet side by side."""
-    bands = [columns.band(kernel[tap], lanes) for tap, _ in taps]
-    bands += [np.zeros_like(columns.band(kernel[0], lanes))] * (deep - len(taps))
-    inputs, outputs = bands[0].shape
-    return np.stack([band.reshape(inputs // lanes, lanes, outputs) for band in bands], axis=1).reshape(-1, outputs)
-
-
-def _load(patch: Array, source: Array, top: int, left: int, edge: bool) -> None:
-    """Fill the patch with the source from (top, left) on, and with what lies beyond the source."""
-    rows, from_rows = _met(patch.shape[0], source.shape[0], top, edge)
-    columns, from_columns = _met(patch.shape[1], source.shape[1], left, edge)
-    patch[rows, columns] = source[from_rows, from_columns]
-    patch[: rows.start, columns] = patch[rows.start, columns] if edge else 0
-    patch[rows.stop :, columns] = patch[rows.stop - 1, columns] if edge else 0
-    patch[:, : columns.start] = patch[:, columns.start, None] if edge else 0
-    patch[:, columns.stop :] = patch[:, columns.stop - 1, None] if edge else 0
-
-
-def _met(length: int, size: int, start: int, edge: bool) -> tuple[slice, slice]:
-    """The part of a patch's side that lies on the source, and where; for ``edge`` it is at least the nearest pixel."""
-    into, taken = overlap(length, size, 1, start)
-    if edge and into.stop == 0:
-        return (slice(0, 1), slice(size - 1, size)) if start > 0 else (slice(length - 1, length), slice(0, 1))
-    return into, taken
 
 
 def _along_rows(patch: Array, band: Array, block: int, result: Array) -> None:
