@@ -36,7 +36,7 @@ def run_tasks_on_cluster(work: Callable[[T], Any], tasks: Iterable[T], *, schedu
         if not threads:
             raise OSError(f"the scheduler {scheduler} has no workers")
         waiting, here, tasks_of = iter(tasks), os.getcwd(), {}  # noqa: PTH109 - a path to be sent
-        running = as_completed()
+        running, doubtful = as_completed(), []
 
         def send_one() -> None:
             for task in waiting:
@@ -48,14 +48,23 @@ def run_tasks_on_cluster(work: Callable[[T], Any], tasks: Iterable[T], *, schedu
         for _ in range(_AHEAD * threads):
             send_one()
         for future in running:
+            task = tasks_of.pop(future.key)
+            try:
+                result = future.result()
+            except KilledWorker:
+                doubtful.append(task)
+            else:
+                yield task, result
+            future.release()
+            send_one()
+        # Whatever waited on a worker that died is blamed with the task that killed it: alone, each shows what it is.
+        for task in doubtful:
+            future = client.submit(_in_folder, here, work, task, pure=False)
             try:
                 result = future.result()
             except KilledWorker:
                 result = Crash("the workers of the cluster died of it, one after the other")
-            task = tasks_of.pop(future.key)
-            future.release()
             yield task, result
-            send_one()
 
 
 def _in_folder(folder: str, work: Callable[[T], Any], task: T) -> Any:
