@@ -52,15 +52,17 @@ def restore_zarr_on_cluster(
     check_output(source, output, overwrite=overwrite)
     opened = naming(source, lambda: ZarrSource(source))
     with connect(scheduler), work_folder(output, None) as (folder, _):
-        sink = naming(output, lambda: ZarrSink(folder, opened, resume=False))
-        restored, parameters = dask_restoration(da.from_zarr(opened.array), psf, method, **options)
-        rows = sink.row_step
-        step = max(rows, restored.chunks[-2][0] // rows * rows)
-        # Whole chunks to one task each: two that wrote to the same would undo each other's work.
-        whole = restored.rechunk({restored.ndim - 2: step, restored.ndim - 1: -1})
-        whole.store(sink.array, lock=False, compute=True)
-        sink.commit(output, {"method": method, **parameters, "boundary": "wrap", "restoretk": __version__})
-        shutil.rmtree(folder)
+        try:
+            sink = naming(output, lambda: ZarrSink(folder, opened, resume=False))
+            restored, parameters = dask_restoration(da.from_zarr(opened.array), psf, method, **options)
+            rows = sink.row_step
+            step = max(rows, restored.chunks[-2][0] // rows * rows)
+            # Whole chunks to one task each: two that wrote to the same would undo each other's work.
+            whole = restored.rechunk({restored.ndim - 2: step, restored.ndim - 1: -1})
+            whole.store(sink.array, lock=False, compute=True)
+            sink.commit(output, {"method": method, **parameters, "boundary": "wrap", "restoretk": __version__})
+        finally:  # work on a cluster is not gone on with
+            shutil.rmtree(folder)
     return {
         "method": method,
         "parameters": parameters,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,11 +32,16 @@ Progress = Callable[[float], None]
 
 @dataclass(frozen=True)
 class Layout:
-    """How a plane is cut: rows of a block of rows, columns of a block of columns."""
+    """How a plane is cut: rows of a block of rows, columns of a block of columns, and the rows of the plane."""
 
     rows: int
     columns: int
-    starts: list[int] = field(default_factory=list)
+    total: int
+
+    @property
+    def starts(self) -> list[int]:
+        """The first row of each block of rows."""
+        return list(range(0, self.total, self.rows))
 
     @classmethod
     def within(cls, memory: int, source: Source, row_step: int) -> Layout:
@@ -47,27 +52,32 @@ class Layout:
         ValueError
             If not even the smallest blocks do.
         """
-        _, rows, columns = source.shape
-        item = working_dtype(source.dtype).itemsize
-        half = (columns // 2 + 1) * 2 * item
-        free = memory - resident_bytes() - _SPARE
-        of_row = half + 2 * columns * source.dtype.itemsize
-        of_column = 2 * item * rows
-        least = max(of_row * row_step, of_column * _NARROWEST)
-        if free < least:
-            needed = resident_bytes() + _SPARE + least
+        total = source.shape[1]
+        of_row, of_column = _bytes_of_lines(source)
+        least = cls(min(row_step, total), _NARROWEST, total)
+        least.check(memory, source)
+        room = min(memory - resident_bytes() - _SPARE, _MOST_BLOCK)
+        height = max(row_step, room // of_row // row_step * row_step)
+        width = max(_NARROWEST, room // of_column // _NARROWEST * _NARROWEST)
+        return cls(min(height, total), width, total)
+
+    def check(self, memory: int, source: Source) -> None:
+        """Raise ValueError where the whole process would not stay within ``memory`` bytes in these blocks."""
+        of_row, of_column = _bytes_of_lines(source)
+        needed = resident_bytes() + _SPARE + max(of_row * self.rows, of_column * self.columns)
+        if needed > memory:
+            _, rows, columns = source.shape
             raise ValueError(
-                f"memory must be at least {-(-needed >> 20)} MiB for planes of {rows} x {columns} {source.dtype} stored "
-                f"{row_step} rows at a time, got {memory >> 20} MiB"
+                f"memory must be at least {-(-needed >> 20)} MiB for planes of {rows} x {columns} {source.dtype} in blocks "
+                f"of {self.rows} rows and {self.columns} columns, got {memory >> 20} MiB"
             )
-        room = min(free, _MOST_BLOCK)
-        height = max(1, room // of_row)
-        height = max(row_step, height - height % row_step)
-        return cls(
-            min(height, rows),
-            max(_NARROWEST, room // of_column // _NARROWEST * _NARROWEST),
-            list(range(0, rows, height)),
-        )
+
+
+def _bytes_of_lines(source: Source) -> tuple[int, int]:
+    """The bytes that a row and a column of a block take: the spectrum, and of a row what is read and written."""
+    _, rows, columns = source.shape
+    item = working_dtype(source.dtype).itemsize
+    return (columns // 2 + 1) * 2 * item + 2 * columns * source.dtype.itemsize, 2 * item * rows
 
 
 def resident_bytes() -> int:

@@ -113,7 +113,6 @@ def restore_file(
             "psf": hashlib.sha256(kernel.tobytes() + str(kernel.shape).encode()).hexdigest(),
             "method": method,
             "options": {name: repr(value) for name, value in sorted(options.items())},
-            "memory": memory,
         }
         with work_folder(output, scratch) as (folder, scratch_folder):
             found = naming(
@@ -164,12 +163,17 @@ def _restore(
         sample = None if fixed else _sample(source, folder / "sample.npy", resume=journal.resumed)
         decided = choose_filter(planes, torus, psf, method, options, sample)
         del sample
-        layout = Layout.within(memory, laid, math.lcm(source.row_step, sink.row_step))
+        layout = _layout(memory, laid, math.lcm(source.row_step, sink.row_step), journal)
         multiply = partial(_multiply, decided)
         engine = Engine(laid, sink, source.shape[1:], source.dtype, multiply, layout, scratch_folder, journal)
         engine.run(progress)
         record = {"method": method, **decided.parameters, "boundary": boundary, "restoretk": __version__}
         sink.commit(output, record)
+    except (ValueError, TypeError):
+        if not journal.resumed:  # wrong data or options: there is nothing to go on with
+            for each in {folder, scratch_folder}:
+                shutil.rmtree(each)
+        raise
     finally:
         journal.close()
         if sink is not None:
@@ -180,8 +184,27 @@ def _restore(
         "noise_sigma": decided.noise_sigma,
         "shape": source.shape,
         "dtype": str(source.dtype),
-        "warnings": decided.warnings,
+        "warnings": [*_begun_anew(journal), *decided.warnings],
     }
+
+
+def _begun_anew(journal: Journal) -> list[str]:
+    """A warning where work was to be gone on with that was not the same."""
+    if not journal.differing:
+        return []
+    return [f"the work that had been begun was another ({', '.join(journal.differing)} differed): all was done anew"]
+
+
+def _layout(memory: int, source: Source, row_step: int, journal: Journal) -> Layout:
+    """The blocks of this work: those it was begun in, which the steps that are done are counted in, else what fits."""
+    begun = journal.done("layout")
+    if begun is not None:
+        layout = Layout(begun[0], begun[1], source.shape[1])
+        layout.check(memory, source)
+        return layout
+    layout = Layout.within(memory, source, row_step)
+    journal.add("layout", sums=[layout.rows, layout.columns])
+    return layout
 
 
 def _multiply(decided: LinearFilter, block: Array, _plane: int, columns: slice) -> None:
@@ -288,15 +311,8 @@ def work_folder(output: Path, scratch: str | Path | None) -> Iterator[tuple[Path
         key = hashlib.sha256(str(output.resolve()).encode()).hexdigest()[:16]
         elsewhere = Path(scratch) / f".restoretk-{key}"
         elsewhere.mkdir(exist_ok=True)
-        try:
-            yield folder, elsewhere
-        except (ValueError, TypeError):
-            shutil.rmtree(elsewhere)
-            raise
+        yield folder, elsewhere
         shutil.rmtree(elsewhere)
-    except (ValueError, TypeError):  # wrong data or options: there is nothing to go on with
-        shutil.rmtree(folder)
-        raise
     finally:
         os.close(lock)
 

@@ -25,6 +25,8 @@ class Journal:
     def __init__(self, path: Path, work: dict[str, Any], *, resume: bool) -> None:
         old = _lines(path) if resume else []
         self.resumed = bool(old) and old[0] == work
+        differing = sorted(name for name in work if old and old[0].get(name) != work[name])
+        self.differing = differing  # from the work that was begun, why it is not gone on with
         self._steps: dict[tuple[Any, ...], list[int]] = {}
         if self.resumed:
             for entry in old[1:]:

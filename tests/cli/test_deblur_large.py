@@ -108,3 +108,24 @@ def test_work_that_is_stopped_goes_on_with_resume(number: signal.Signals, code: 
     assert run(*words[:-1], "whole.npy", cwd=tmp_path).returncode == 0
     assert (tmp_path / "out.npy").read_bytes() == (tmp_path / "whole.npy").read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.npy", "out.npy", "whole.npy"]
+
+
+WITHOUT_RIGHTS = """
+import ctypes, sys
+header, nothing = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+assert ctypes.CDLL(None).capset(header, nothing) == 0  # access rights hold for root too
+from restoretk.__main__ import main
+sys.argv[0] = "restoretk"
+sys.exit(main())
+"""
+
+
+@pytest.mark.usefixtures("image")
+def test_a_folder_that_may_not_be_written_to_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "closed").mkdir(mode=0o500)
+    words = ["deblur-large", "in.tif", "--psf", "disk:radius=2", *METHOD, "-o", "closed/out.tif"]
+    done = subprocess.run([sys.executable, "-c", WITHOUT_RIGHTS, *words], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "Permission denied" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not list((tmp_path / "closed").iterdir())
