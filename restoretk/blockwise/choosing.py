@@ -9,13 +9,14 @@ import numpy as np
 
 from restoretk._arrays import Array
 from restoretk._grammar import OptionError
+from restoretk.convolution.sweeps import LARGE
 from restoretk.restoration import decide_on
 from restoretk.restoration._column_sample import GivenSample
 from restoretk.restoration._frequency_domain import LinearFilter
 from restoretk.restoration._optics import Optics
 from restoretk.restoration._periodogram import drawn_columns
 from restoretk.restoration._planes import Planes
-from restoretk.restoration._problem import LARGE, Problem
+from restoretk.restoration._problem import Problem
 
 _NOT_IN_BLOCKS = ("mask", "weights", "per_channel", "boundary")
 

@@ -17,6 +17,7 @@ import scipy.fft
 from restoretk._arrays import Array
 from restoretk.convolution._lines import lines
 
+LARGE = 1 << 17  # pixels: smaller planes stay in cache as they are
 _ROW_BLOCK = 1 << 18  # bytes of a block of rows
 _COLUMN_BLOCK = 1 << 19  # bytes of a block of columns
 _NARROWEST = 16  # columns: narrower blocks use only part of each line of the cache
@@ -53,7 +54,7 @@ def filter_plane(plane: RowBlocks, apply: Callable[..., None], out: RowBlocks) -
         May be the plane itself.
     """
     spectrum = empty_spectrum(plane)
-    _transform_rows(plane, spectrum)
+    transform_rows(plane, spectrum)
     filter_row_spectra(spectrum, apply, out)
 
 
@@ -76,13 +77,13 @@ def sample_columns(plane: RowBlocks, columns: Array, row_spectra: Array) -> Arra
     ``row_spectra``, of the shape of the half spectrum, takes the transforms of the rows.
     """
     sample = np.empty((len(row_spectra), len(columns)), row_spectra.dtype)
-    _transform_rows(plane, row_spectra, lambda block: np.take(row_spectra[block], columns, axis=1, out=sample[block]))
+    transform_rows(plane, row_spectra, lambda block: np.take(row_spectra[block], columns, axis=1, out=sample[block]))
     return lines().columns(sample)
 
 
 def transform_plane(plane: RowBlocks, out: Array) -> None:
     """The half spectrum of a plane, as `scipy.fft.rfft2` gives it."""
-    _transform_rows(plane, out)
+    transform_rows(plane, out)
     rows, columns = out.shape
     transforms = lines()
 
@@ -98,7 +99,7 @@ def empty_spectrum(plane: RowBlocks) -> Array:
     return np.empty((rows, columns // 2 + 1), np.result_type(plane.dtype, np.complex64))
 
 
-def _transform_rows(plane: RowBlocks, out: Array, seen: Callable[[slice], object] = lambda _: None) -> None:
+def transform_rows(plane: RowBlocks, out: Array, seen: Callable[[slice], object] = lambda _: None) -> None:
     """The real FFT of every row, shape (rows, columns // 2 + 1); ``seen`` is called for each block while it is in cache."""
     rows, columns = plane.shape
     transforms = lines()
@@ -124,7 +125,7 @@ def _filter_columns(spectrum: Array, out: Array, apply: Callable[..., None], *, 
 
 
 def _transform_rows_back(spectrum: Array, out: RowBlocks) -> None:
-    """The inverse of `_transform_rows`."""
+    """The inverse of `transform_rows`."""
     columns = out.shape[1]
     transforms = lines()
 
@@ -141,13 +142,17 @@ def blocks(size: int, bytes_each: int, wanted: int, least: int) -> Iterator[slic
         yield slice(start, min(start + step, size))
 
 
-def _share(work: Callable[[slice], None], parts: Iterator[slice]) -> None:
-    """Do all parts, by as many threads as scipy.fft is set to use."""
+def in_order(work: Callable[[slice], Any], parts: Iterator[slice]) -> Iterator[Any]:
+    """What comes of each part, done by as many threads as scipy.fft is set to use."""
     workers = scipy.fft.get_workers()
     if workers == 1:
-        for part in parts:
-            work(part)
+        yield from map(work, parts)
         return
     with ThreadPoolExecutor(workers) as pool:
-        for _ in pool.map(work, parts):
-            pass
+        yield from pool.map(work, parts)
+
+
+def _share(work: Callable[[slice], None], parts: Iterator[slice]) -> None:
+    """Do all parts."""
+    for _ in in_order(work, parts):
+        pass

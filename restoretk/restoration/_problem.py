@@ -10,7 +10,7 @@ import numpy as np
 
 from restoretk._arrays import Array
 from restoretk.convolution.fourier import forward_transform, half_spectrum_weights
-from restoretk.convolution.sweeps import transform_plane
+from restoretk.convolution.sweeps import LARGE, transform_plane
 from restoretk.restoration._column_sample import GivenSample, SampledPlanes, power_of
 from restoretk.restoration._dark_bands import power_in_dark_bands
 from restoretk.restoration._optics import Optics
@@ -23,13 +23,12 @@ from restoretk.restoration.signal_spectrum import (
     SignalSpectrum,
     SpectrumPower,
     dark_share,
+    fit_frames,
     fit_periodogram,
-    fit_signal_spectrum,
     noise_ceiling,
 )
 from restoretk.restoration.weighted import PixelWeights
 
-LARGE = 1 << 17  # pixels: smaller planes stay in cache as they are
 ON_THE_FRAME = ("wrap", "taper")  # boundaries for which the torus is the frame itself
 
 
@@ -61,6 +60,8 @@ class Problem:
         Whether the planes are the channels of one picture.
     unit : int
         The planes and all levels read off them are in units of 2^unit: 0 but for numbers of extreme size.
+    fits_to_planes : tuple of SignalSpectrum or None
+        The `fits`, where the unknown pixels were estimated under these.
     """
 
     laid: Planes
@@ -74,6 +75,7 @@ class Problem:
     masked: bool = False
     channels: bool = False
     unit: int = 0
+    fits_to_planes: tuple[SignalSpectrum, ...] | None = None
 
     @property
     def psfs(self) -> tuple[Array, ...]:
@@ -140,6 +142,8 @@ class Problem:
     @cached_property
     def fits(self) -> tuple[SignalSpectrum, ...]:
         """For each of the K OTFs the power-law spectrum of the scene and the noise level, fitted to the observed frames."""
+        if self.fits_to_planes is not None:
+            return self.fits_to_planes
         found = []
         for index, psf in enumerate(self.psfs):
             which = slice(None) if len(self.psfs) == 1 else slice(index, index + 1)
@@ -150,7 +154,7 @@ class Problem:
                 power, otf_power = self._powers_of(which, index)
                 found.append(fit_periodogram(power, otf_power, self.torus, noise_ceiling=ceiling))
             else:
-                found.append(fit_signal_spectrum(self.observed[which], psf))
+                found.append(fit_frames(list(self.observed[which]), psf))
         return tuple(found)
 
     def _powers_of(self, planes: slice, otf: int) -> tuple[PowerAt, PowerAt]:

@@ -20,13 +20,15 @@ from restoretk._arrays import (
 )
 from restoretk.convolution.boundary import BOUNDARIES, check_boundary, crop, extend_periodically
 from restoretk.convolution.fourier import fast_shape, frequency_grid
+from restoretk.convolution.sweeps import LARGE
 from restoretk.convolution.taper import taper_planes
 from restoretk.psf.channels import psfs_for
-from restoretk.restoration._optics import Workshop
+from restoretk.restoration._optics import Optics, Workshop
 from restoretk.restoration._planes import ArrayPlanes, PicturePlanes
-from restoretk.restoration._problem import LARGE, ON_THE_FRAME, Problem
+from restoretk.restoration._precision import Precision
+from restoretk.restoration._problem import ON_THE_FRAME, Problem
 from restoretk.restoration.missing import Observation, first_fill, read_observation
-from restoretk.restoration.signal_spectrum import fit_signal_spectrum
+from restoretk.restoration.signal_spectrum import SignalSpectrum, fit_frames, fit_signal_spectrum
 from restoretk.restoration.unknown_boundary import extend_unknown
 from restoretk.restoration.weighted import PixelWeights, poisson_weights, read_weights
 
@@ -72,12 +74,13 @@ def open_problem(
     padded = fast_shape([size + 2 * (longest // 2) + (longest > 1) for size, longest in zip(frame, side, strict=True)])
     missing = hidden
     torus = frame if boundary in ON_THE_FRAME else padded
-    steps = 0
+    steps, fits = 0, None
     if missing is not None and boundary not in ("unknown", "wrap"):
-        whole, steps = _complete(planes, psfs, workshop.optics(psfs, padded, np.dtype(np.float64)).otf, padded, missing)
+        optics = workshop.optics(psfs, padded, np.dtype(np.float64))
+        whole, steps, _ = _complete(planes, optics, missing)
         planes, missing = crop(whole, [0] * spatial_ndim, frame).astype(planes.dtype), None
     if boundary == "unknown" or missing is not None:
-        extended, steps = _complete(planes, psfs, workshop.optics(psfs, torus, planes.dtype).otf, torus, missing)
+        extended, steps, fits = _complete(planes, workshop.optics(psfs, torus, planes.dtype), missing)
     elif boundary == "taper":
         each_psf = psfs * (len(planes) // len(psfs))
         extended = np.concatenate([taper_planes(p[None], k) for p, k in zip(planes, each_psf, strict=True)])
@@ -108,6 +111,7 @@ def open_problem(
         masked=mask is not None,
         channels=channel_axis is not None,
         unit=unit,
+        fits_to_planes=fits if missing is None and len(psfs) == len(planes) else None,
     )
 
 
@@ -163,21 +167,25 @@ def _spatial_axes(image_ndim: int, spatial_ndim: int, channel_axis: int | None) 
     return tuple(axes[len(axes) - spatial_ndim :])
 
 
-def _complete(
-    planes: Array, psfs: tuple[Array, ...], otf: Array, torus: tuple[int, ...], missing: Array | None
-) -> tuple[Array, int]:
-    """Every plane on the torus, its unknown pixels estimated under its own spectrum: a page alone is as in a stack."""
+def _complete(planes: Array, optics: Optics, missing: Array | None) -> tuple[Array, int, tuple[SignalSpectrum, ...]]:
+    """Every plane on the torus, its unknown pixels estimated under its own spectrum: a page alone is as in a stack.
+
+    Also the FFT pairs of the slowest, and the spectra.
+    """
     guess = planes if missing is None else first_fill(planes, missing)
-    completed, most = [], 0
+    completed = np.empty((len(planes), *optics.torus), planes.dtype)
+    fits, most = [], 0
     for index, plane in enumerate(guess):
-        which = index if len(psfs) > 1 else 0
-        fitted = fit_signal_spectrum(plane[None], psfs[which], periodic=torus == plane.shape)
-        expected = np.abs(otf[which]) ** 2 * fitted.power(torus) + fitted.noise_sigma * fitted.noise_sigma
+        which = index if len(optics.psfs) > 1 else 0
+        psf = optics.psfs[which]
+        periodic = optics.torus == plane.shape
+        fitted = fit_signal_spectrum(plane[None], psf, periodic=True) if periodic else fit_frames([plane], psf)
         hole = None if missing is None else missing[index]
-        continued, steps = extend_unknown(plane, 1 / expected, torus, mask=hole)
-        completed.append(continued)
+        precision = Precision(fitted, optics, which)
+        completed[index], steps = extend_unknown(plane, precision.whole, optics.torus, mask=hole)
+        fits.append(fitted)
         most = max(most, steps)
-    return np.stack(completed), most
+    return completed, most, tuple(fits)
 
 
 def _weights_on_torus(weights: Array, hidden: Array | None, torus: tuple[int, ...], boundary: str) -> Array:

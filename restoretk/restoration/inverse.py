@@ -57,7 +57,7 @@ def inverse_filter(
     cutoff : float
         In [0, 1), relative to the largest |H|. 0 divides wherever H is not exactly zero.
     boundary : str
-        What lies beyond the frame: unknown (estimated with the picture, in some 20 to 60 FFT pairs: right for a photograph);
+        What lies beyond the frame: unknown (estimated with the picture, in some 5 to 30 FFT pairs: right for a photograph);
         wrap (the exact periodic filter, no padding, the fastest); or a guess, quick and ringing where it is wrong: smooth
         (the smoothest continuation), taper (edges faded into the blurred picture, no padding), reflect, symmetric, edge,
         constant.

@@ -178,7 +178,7 @@ def regularized_filter(
         Standard deviation of the noise, in units of the image (fractions of full range for integers); "auto" estimates it
         from the picture. Only ``discrepancy`` and ``upre`` use it.
     boundary : str
-        What lies beyond the frame: unknown (estimated with the picture, in some 20 to 60 FFT pairs: right for a photograph);
+        What lies beyond the frame: unknown (estimated with the picture, in some 5 to 30 FFT pairs: right for a photograph);
         wrap (the exact periodic filter, no padding, the fastest); or a guess, quick and ringing where it is wrong: smooth
         (the smoothest continuation), taper (edges faded into the blurred picture, no padding), reflect, symmetric, edge,
         constant.

@@ -8,6 +8,7 @@ filter conj(H) / (|H|^2 + sigma^2 / S) has no parameter left to choose.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -18,6 +19,7 @@ import numpy as np
 from restoretk._arrays import Array
 from restoretk.convolution.fourier import half_spectrum_weights, psf_to_otf
 from restoretk.convolution.periodogram import periodogram
+from restoretk.convolution.sweeps import RowBlocks, blocks
 from restoretk.noise_estimation.quiet_blocks import quiet_sigma_on_torus
 from restoretk.noise_estimation.white import estimate_noise_sigma
 from restoretk.restoration._frame_noise import frame_noise_sigma
@@ -28,6 +30,8 @@ from restoretk.restoration._whittle import CORNERS, ISOTROPIC, LOWEST_NOISE, Whi
 
 _CELL_BINS_PER_SHELL = 12_000
 _DARK_OTF, _DARK_SHARE = 1e-2, 0.1  # |H|^2 in this share of the spectrum leaves the noise alone there
+_LOOKED_AT, _WINDOW = 1 << 22, 512  # pixels of a frame that are looked at, and side of a window of a larger one
+_BAND = 1 << 24  # bytes of rows read at a time
 _ABOVE_ESTIMATE = 1.1  # a fitted sigma may exceed the one seen in the quiet blocks by its scatter only
 
 
@@ -181,6 +185,38 @@ def fit_signal_spectrum(
     # A constant picture has a ceiling of 0, under which the fit does not go.
     highest = np.inf if ceiling is None else max(ceiling, fitted.noise_sigma)
     return replace(fitted, noise_sigma=min(level, highest))
+
+
+def fit_frames(frames: Sequence[RowBlocks], psf: Array) -> SignalSpectrum:
+    """Fit the spectrum to frames cut from larger scenes; to `windows_of` those that are large."""
+    return fit_signal_spectrum(np.concatenate([windows_of(frame, psf.shape) for frame in frames]), psf)
+
+
+def windows_of(frame: RowBlocks, psf_shape: Sequence[int]) -> Array:
+    """The frame, or, of one of more than 2^22 pixels, up to 16 windows spread evenly over it, shape (n, *window).
+
+    They tell its spectrum as well: what the frame has more are frequencies below those of a window, of which a blur takes
+    nothing. No window is smaller than eight PSFs, or 512 pixels, on a side.
+    """
+    shape = frame.shape
+    if len(shape) != 2 or shape[0] * shape[1] <= _LOOKED_AT:
+        return frame[:][None]
+    sides = [min(size, max(_WINDOW, 8 * length)) for size, length in zip(shape, psf_shape, strict=True)]
+    counts = [max(1, min(size, math.isqrt(_LOOKED_AT)) // side) for size, side in zip(shape, sides, strict=True)]
+    tops, lefts = map(_spread, shape, sides, counts)
+    windows = np.empty((len(tops), len(lefts), *sides), frame.dtype)
+    for top, row_of_windows in zip(tops, windows, strict=True):
+        for part in blocks(sides[0], shape[1] * frame.dtype.itemsize, _BAND, 1):
+            band = frame[top + part.start : top + part.stop]
+            for left, window in zip(lefts, row_of_windows, strict=True):
+                window[part] = band[:, left : left + sides[1]]
+    return windows.reshape((-1, *sides))
+
+
+def _spread(size: int, side: int, count: int) -> list[int]:
+    """Where ``count`` windows begin: from one end to the other, a single one in the middle."""
+    room = size - side
+    return [room // 2] if count == 1 else [room * number // (count - 1) for number in range(count)]
 
 
 class PowerAt(Protocol):

@@ -205,7 +205,7 @@ def wiener(
         Instead of the ratio: the autocorrelations of noise and scene, origin at ``shape // 2``, no larger than the image.
         The magnitudes of their Fourier transforms are S_n and S_f.
     boundary : str
-        What lies beyond the frame: unknown (estimated with the picture, in some 20 to 60 FFT pairs: right for a photograph);
+        What lies beyond the frame: unknown (estimated with the picture, in some 5 to 30 FFT pairs: right for a photograph);
         wrap (the exact periodic filter, no padding, the fastest); or a guess, quick and ringing where it is wrong: smooth
         (the smoothest continuation), taper (edges faded into the blurred picture, no padding), reflect, symmetric, edge,
         constant.

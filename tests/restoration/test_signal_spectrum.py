@@ -14,7 +14,13 @@ from restoretk.convolution.fourier import forward_transform, inverse_transform, 
 from restoretk.convolution.periodogram import periodogram
 from restoretk.restoration._periodogram import draw_bins
 from restoretk.restoration._whittle import Whittle
-from restoretk.restoration.signal_spectrum import SignalSpectrum, fit_periodogram, fit_signal_spectrum
+from restoretk.restoration.signal_spectrum import (
+    SignalSpectrum,
+    fit_frames,
+    fit_periodogram,
+    fit_signal_spectrum,
+    windows_of,
+)
 
 TRUTH = SignalSpectrum(amplitude=2e-5, exponent=2.6, corner=0.02, anisotropy=(0.0, 0.0, 0.0, 0.0), noise_sigma=0.02)
 
@@ -226,3 +232,41 @@ def test_the_spectrum_of_twice_the_light_is_four_times_as_strong_bit_for_bit(exp
         np.testing.assert_array_equal(scaled.power((12, 13)), np.ldexp(once.power((12, 13)), 2 * exponent))
         ratio = scaled.noise_to_signal((12, 13))
         np.testing.assert_array_equal(ratio, once.noise_to_signal((12, 13)))
+
+
+def test_a_small_frame_is_looked_at_whole(rng: np.random.Generator) -> None:
+    for frame in (rng.random((70, 90)), rng.random(500), rng.random((9, 20, 30))):
+        np.testing.assert_array_equal(windows_of(frame, (3,) * frame.ndim), frame[None])
+
+
+def test_windows_are_spread_from_edge_to_edge(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("restoretk.restoration.signal_spectrum._LOOKED_AT", 40 * 40)
+    monkeypatch.setattr("restoretk.restoration.signal_spectrum._WINDOW", 10)
+    monkeypatch.setattr("restoretk.restoration.signal_spectrum._BAND", 1)
+    frame = np.arange(61 * 83).reshape(61, 83)
+    windows = windows_of(frame, (1, 1))
+    assert windows.shape == (16, 10, 10)
+    tops, lefts = np.divmod(windows[:, 0, 0], 83)
+    assert sorted(set(tops)) == [0, 17, 34, 51]
+    assert sorted(set(lefts)) == [0, 24, 48, 73]
+    for window, top, left in zip(windows, tops, lefts, strict=True):
+        np.testing.assert_array_equal(window, frame[top : top + 10, left : left + 10])
+    large = windows_of(frame, (4, 7))  # no window is smaller than eight PSFs
+    assert large.shape == (1, 32, 56)
+    assert large[0, 0, 0] == (61 - 32) // 2 * 83 + (83 - 56) // 2
+    narrow = windows_of(np.zeros((5, 900)), (1, 1))
+    assert narrow.shape == (4, 5, 10)
+
+
+def test_windows_tell_the_spectrum_of_a_large_frame(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    psf = gaussian_psf(1.5, 11)
+    frame = observed(psf, (720, 900), rng)[:-20, :-20]
+    whole = fit_frames([frame], psf)
+    monkeypatch.setattr("restoretk.restoration.signal_spectrum._LOOKED_AT", 512 * 512)
+    monkeypatch.setattr("restoretk.restoration.signal_spectrum._WINDOW", 128)
+    by_windows = fit_frames([frame], psf)
+    assert by_windows != whole
+    assert by_windows.noise_sigma == pytest.approx(whole.noise_sigma, rel=0.03)
+    assert by_windows.exponent == pytest.approx(whole.exponent, abs=0.15)
+    frequencies = [np.array([0.05, 0.1, 0.2]), np.array([0.02, 0.1, 0.3])]
+    np.testing.assert_allclose(by_windows.power_at(frequencies), whole.power_at(frequencies), rtol=0.2)

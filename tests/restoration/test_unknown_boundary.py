@@ -115,6 +115,19 @@ def test_an_empty_mask_is_no_mask(scene: Array, lopsided_psf: Array) -> None:
     assert (plain == masked).all()
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_large_planes_take_columns_at_a_time_and_come_to_the_same(
+    scene: Array, lopsided_psf: Array, dtype: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planes, torus = scene[:61, :47].astype(dtype), (67, 54)
+    precision = model(lopsided_psf, torus)
+    whole, pairs = extend_unknown(planes, precision, torus)
+    monkeypatch.setattr("restoretk.restoration.unknown_boundary.LARGE", 1)
+    by_columns, as_many = extend_unknown(planes, precision, torus)
+    assert pairs == as_many
+    np.testing.assert_allclose(by_columns, whole, atol=200 * np.finfo(dtype).eps)
+
+
 def test_planes_do_not_hear_of_each_other(rng: np.random.Generator, lopsided_psf: Array) -> None:
     planes = rng.random((2, 3, 20, 21))
     precision = model(lopsided_psf, (30, 32))
@@ -150,12 +163,15 @@ def test_float32_stays_float32_and_agrees(scene: Array, lopsided_psf: Array) -> 
 
 def test_the_work_is_bounded_and_counted(scene: Array, lopsided_psf: Array) -> None:
     precision = model(lopsided_psf, (60, 80))
-    _, pairs = extend_unknown(scene, precision, (60, 80), iterations=7, tolerance=0)
-    assert 14 < pairs <= 17
-    _, default = extend_unknown(scene, precision, (60, 80), tolerance=0)
-    assert default <= 60
-    _, loose = extend_unknown(scene, precision, (60, 80), tolerance=0.5)
-    assert loose < default
+    hole = np.zeros(scene.shape, bool)
+    hole[10:14, 20:25] = True
+    for mask, most in ((None, 8), (hole, 16)):
+        _, pairs = extend_unknown(scene, precision, (60, 80), mask=mask, iterations=7, tolerance=0)
+        assert pairs == most
+        _, default = extend_unknown(scene, precision, (60, 80), mask=mask, tolerance=0)
+        assert default < 60
+        _, loose = extend_unknown(scene, precision, (60, 80), mask=mask, tolerance=0.5)
+        assert loose < 8
 
 
 def test_the_steps_are_conjugate(rng: np.random.Generator, lopsided_psf: Array) -> None:
