@@ -1,11 +1,12 @@
 """A 16384 x 16384 picture of 16 bits, Zarr and TIFF, restored out of core and in memory: CPU time, memory, and the pixels.
 
 Each run is a process of its own with one thread: it reads the file, restores it (disk of radius 7.5, fixed noise-to-signal
-ratio, boundary wrap) and writes a file of the same format. In memory is `wiener` on the array, ``out=`` the array itself. CPU
-time is user and system time of the whole process; memory its largest resident set, over the bytes of the pixels. With --kill
-the work is killed (SIGKILL) at a few places and resumed, and the output compared byte by byte.
+ratio; boundary wrap, or --boundary) and writes a file of the same format. In memory is `wiener` on the array, ``out=`` the
+array itself. CPU time is user and system time of the whole process; memory its largest resident set, over the bytes of the
+pixels. With --kill the work is killed (SIGKILL) at a few places and resumed, and the output compared byte by byte.
 
-    python benchmarks/out_of_core.py [--side 16384] [--memory 290M] [--rounds 3] [--kill] [--folder DIR] [--json FILE]
+    python benchmarks/out_of_core.py [--side 16384] [--memory 290M] [--boundary wrap] [--rounds 3] [--kill] [--folder DIR]
+                                     [--json FILE]
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pathlib import Path
 import numpy as np
 from measuring import ONE_THREAD, Figure, write_figures
 
-PSF_SPEC, METHOD = "disk:radius=7.5", "wiener:noise_to_signal=0.01"
+PSF_SPEC = "disk:radius=7.5"
 KINDS = ("tif", "zarr")
 
 
@@ -51,15 +52,15 @@ def make_picture(folder: Path, side: int) -> None:
     mapped.flush()
 
 
-def work(how: str, source: Path, output: Path, memory: str) -> None:
+def work(how: str, source: Path, output: Path, memory: str, boundary: str) -> None:
     """One run."""
     from restoretk.catalogue import make_psf
 
-    psf = make_psf(PSF_SPEC)
+    psf, options = make_psf(PSF_SPEC), {"noise_to_signal": 0.01, "boundary": boundary}
     if how == "blocks":
         from restoretk.blockwise import restore_file
 
-        restore_file(source, psf, output, METHOD, memory=int(memory[:-1]) << 20, overwrite=True, resume=True)
+        restore_file(source, psf, output, memory=int(memory[:-1]) << 20, overwrite=True, resume=True, **options)
         return
     from restoretk import wiener
 
@@ -67,27 +68,28 @@ def work(how: str, source: Path, output: Path, memory: str) -> None:
         import tifffile
 
         image = tifffile.imread(source)
-        wiener(image, psf, noise_to_signal=0.01, boundary="wrap", out=image)
+        wiener(image, psf, out=image, **options)
         tifffile.imwrite(output, image, photometric="minisblack")
     else:
         import zarr
 
         array = zarr.open_array(source, mode="r")
         image = array[:]
-        wiener(image, psf, noise_to_signal=0.01, boundary="wrap", out=image)
+        wiener(image, psf, out=image, **options)
         zarr.create_array(
             output, shape=image.shape, chunks=array.chunks, dtype=image.dtype, compressors=None, overwrite=True
         )[:] = image
 
 
-def command(how: str, source: Path, output: Path, memory: str) -> list[str]:
-    return [sys.executable, __file__, "--work", how, str(source), str(output), "--memory", memory]
+def command(how: str, source: Path, output: Path, given: argparse.Namespace) -> list[str]:
+    options = ["--memory", given.memory, "--boundary", given.boundary]
+    return [sys.executable, __file__, "--work", how, str(source), str(output), *options]
 
 
-def run(how: str, source: Path, output: Path, memory: str) -> tuple[float, int]:
+def run(how: str, source: Path, output: Path, given: argparse.Namespace) -> tuple[float, int]:
     """CPU seconds and peak bytes of a run."""
     found = subprocess.run(
-        command(how, source, output, memory), env=os.environ | ONE_THREAD, check=True, capture_output=True, text=True
+        command(how, source, output, given), env=os.environ | ONE_THREAD, check=True, capture_output=True, text=True
     )
     seconds, peak = found.stdout.split()
     return float(seconds), int(peak)
@@ -121,12 +123,12 @@ def difference(one: Path, other: Path) -> tuple[int, float]:
     return largest, differing / a.size
 
 
-def kill_and_resume(source: Path, whole: Path, memory: str) -> bool:
+def kill_and_resume(source: Path, whole: Path, given: argparse.Namespace) -> bool:
     """Whether work that was killed three times ends with the bytes of work that was not."""
     output = whole.with_name("killed" + whole.suffix)
     journal = output.parent / f".restoretk-{output.name}" / "journal"
     process = subprocess.Popen(
-        command("blocks", source, output, memory), env=os.environ | ONE_THREAD, stdout=subprocess.DEVNULL
+        command("blocks", source, output, given), env=os.environ | ONE_THREAD, stdout=subprocess.DEVNULL
     )
     for wanted in (5, 60, 110):
         while process.poll() is None and (not journal.exists() or journal.read_bytes().count(b"\n") < wanted):
@@ -136,7 +138,7 @@ def kill_and_resume(source: Path, whole: Path, memory: str) -> bool:
         process.send_signal(signal.SIGKILL)
         process.wait()
         process = subprocess.Popen(
-            command("blocks", source, output, memory), env=os.environ | ONE_THREAD, stdout=subprocess.DEVNULL
+            command("blocks", source, output, given), env=os.environ | ONE_THREAD, stdout=subprocess.DEVNULL
         )
     if process.wait():
         raise SystemExit("the resumed run failed")
@@ -151,6 +153,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--side", type=int, default=16384)
     parser.add_argument("--memory", default="290M")
+    parser.add_argument("--boundary", default="wrap")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--kill", action="store_true")
     parser.add_argument("--folder", type=Path, help="where to put some 4 GB for the time being")
@@ -159,7 +162,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.work:
         how, source, output = given.work
-        work(how, Path(source), Path(output), given.memory)
+        work(how, Path(source), Path(output), given.memory, given.boundary)
         tell_costs()
         return
     pixels = given.side**2 * 2
@@ -172,11 +175,11 @@ def main() -> None:
             runs: dict[str, list[tuple[float, int]]] = {"memory": [], "blocks": []}
             for _ in range(given.rounds):
                 for how, found in runs.items():
-                    found.append(run(how, source, folder / f"{how}.{kind}", given.memory))
+                    found.append(run(how, source, folder / f"{how}.{kind}", given))
             largest, share = difference(folder / f"memory.{kind}", folder / f"blocks.{kind}")
             seconds = {how: [cpu for cpu, _ in found] for how, found in runs.items()}
             peaks = {how: max(peak for _, peak in found) for how, found in runs.items()}
-            size = f"{given.side}^2 uint16 {kind}"
+            size = f"{given.side}^2 uint16 {kind}" + (f", {given.boundary}" if given.boundary != "wrap" else "")
             over = float(np.median(np.array(seconds["blocks"]) / np.array(seconds["memory"])))
             figures += [
                 Figure("out of core", f"CPU over that in memory, {size}", over, 1.0,
@@ -187,7 +190,7 @@ def main() -> None:
                        detail=f"{share:.2%} of the pixels"),
             ]  # fmt: skip
             if given.kill:
-                same = kill_and_resume(source, folder / f"blocks.{kind}", given.memory)
+                same = kill_and_resume(source, folder / f"blocks.{kind}", given)
                 figures.append(
                     Figure("out of core", f"killed and resumed, bytes the same, {size}", float(same), 1.0, "at least")
                 )

@@ -16,26 +16,22 @@ from restoretk.restoration._frequency_domain import LinearFilter
 from restoretk.restoration._optics import Optics
 from restoretk.restoration._periodogram import drawn_columns
 from restoretk.restoration._planes import Planes
-from restoretk.restoration._problem import Problem
+from restoretk.restoration._problem import ON_THE_FRAME, Problem
+from restoretk.restoration.signal_spectrum import fit_frames
 
 _NOT_IN_BLOCKS = ("mask", "weights", "per_channel", "boundary")
 
 
-def check_options(method: str, options: Mapping[str, Any], boundaries: tuple[str, ...] = ("wrap",)) -> None:
+def check_options(options: Mapping[str, Any], boundaries: tuple[str, ...], where: str) -> None:
     """Raise OptionError for an option that needs more than a block at a time."""
     for name in _NOT_IN_BLOCKS[:-1]:
         if options.get(name) is not None and options[name] is not False:
             raise OptionError(
-                f"{name} {options[name]!r} cannot be had in blocks: it is iterated over the whole picture"
+                f"{name} {options[name]!r} cannot be had in blocks: it takes many passes over the whole picture"
             )
     boundary = options.get("boundary", "wrap")
     if boundary not in boundaries:
-        raise OptionError(f"boundary must be one of {', '.join(boundaries)} to be had in blocks, got {boundary!r}")
-    if boundary != "wrap" and not (is_fixed(method, options) and np.ndim(options.get("noise_to_signal", 0.0)) == 0):
-        name = "noise_to_signal" if method == "wiener" else "regularization"
-        raise OptionError(
-            f"{name} must be a number for the boundary {boundary!r} in blocks: a piece of the picture tells it"
-        )
+        raise OptionError(f"boundary must be {' or '.join(boundaries)} to be had {where}, got {boundary!r}")
 
 
 def is_fixed(method: str, options: Mapping[str, Any]) -> bool:
@@ -62,17 +58,25 @@ def choose_filter(
 
     Parameters
     ----------
+    planes : Planes
+        The frames.
+    torus : (rows, columns)
+        Where the boundary in the options lays them.
     sample : ndarray of shape (P, rows, n) or None
-        The spectra of the planes in `columns_to_look_at`; None for a filter that `is_fixed`.
+        The spectra of the planes on the torus in `columns_to_look_at`; None for a filter that `is_fixed`.
     """
+    boundary = options.get("boundary", "wrap")
+    on_the_frame = boundary in ON_THE_FRAME or sample is None
+    frames = [planes.plane(index) for index in range(len(planes))]
     problem = Problem(
         laid=planes,
         optics=Optics((psf,), torus, planes.dtype),
-        frame=torus,
-        boundary="wrap",
+        frame=frames[0].shape,
+        boundary=boundary,
         frames=None,
         finish=lambda restored: restored,
         extension_steps=0,
+        fits_to_planes=None if on_the_frame else (fit_frames(frames, psf),),
     )
     if sample is not None:
         if torus[0] * torus[1] >= LARGE and drawn_columns(torus) is not None:

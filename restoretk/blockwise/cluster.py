@@ -51,7 +51,7 @@ def restore_zarr_on_cluster(
     method, options = spelled_out(method, options)
     check_output(source, output, overwrite=overwrite)
     opened = naming(source, lambda: ZarrSource(source))
-    with connect(scheduler), work_folder(output, None) as (folder, _):
+    with connect(scheduler), work_folder(output, None, resume=False, overwrite=overwrite) as (folder, _):
         try:
             sink = naming(output, lambda: ZarrSink(folder, opened, resume=False))
             restored, parameters = dask_restoration(da.from_zarr(opened.array), psf, method, **options)

@@ -50,7 +50,7 @@ def dask_restoration(
 ) -> tuple[da.Array, dict[str, float | str]]:
     """The array of `restore_dask`, and the parameters that were chosen."""
     method, options = spelled_out(method, options)
-    check_options(method, options)
+    check_options(options, ("wrap",), "on Dask")
     kernel = check_psf(psf).astype(np.float64)
     if kernel.ndim != 2 or image.ndim < 2:
         raise ValueError(f"psf and image must have two axes and at least two, got {kernel.shape} and {image.shape}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 from restoretk._arrays import Array, as_float_image, check_finite, to_dtype, unit_of
 from restoretk.blockwise.journal import Journal
 from restoretk.blockwise.scratch import DamagedScratchError, SpectrumFile, checksum, checksums
-from restoretk.blockwise.stores import Sink, Source
+from restoretk.blockwise.stores import Sink, Source, StoreError
 from restoretk.convolution._lines import lines
 from restoretk.convolution.sweeps import blocks
 
@@ -26,6 +26,10 @@ _SPARE = 24 << 20  # bytes for what is not counted here: temporaries of a sub-bl
 
 #: Multiplies a block of the spectrum by the transfer function of these columns of a plane, in place.
 Multiply = Callable[[Array, int, slice], None]
+#: The half spectra, in some columns, that are added to those of the rows of a plane.
+Added = Callable[[int], Callable[[slice | Array], Array] | None]
+#: The values to store, in fractions of full range, of rows of a plane.
+Encode = Callable[[Array, int], Array]
 #: Is told how much of the work is done, 0 to 1.
 Progress = Callable[[float], None]
 
@@ -44,33 +48,49 @@ class Layout:
         return list(range(0, self.total, self.rows))
 
     @classmethod
-    def within(cls, memory: int, source: Source, row_step: int) -> Layout:
-        """The largest blocks for which the whole process stays within ``memory`` bytes; rows in multiples of ``row_step``.
+    def within(cls, room: Room, source: Source, row_step: int) -> Layout:
+        """The largest blocks for which there is room; rows in multiples of ``row_step``.
 
         Raises
         ------
         ValueError
-            If not even the smallest blocks do.
+            If not even the smallest blocks fit.
         """
         total = source.shape[1]
         of_row, of_column = _bytes_of_lines(source)
         least = cls(min(row_step, total), _NARROWEST, total)
-        least.check(memory, source)
-        room = min(memory - resident_bytes() - _SPARE, _MOST_BLOCK)
-        height = max(row_step, room // of_row // row_step * row_step)
-        width = max(_NARROWEST, room // of_column // _NARROWEST * _NARROWEST)
+        least.check(room, source)
+        for_block = min(room.memory - room.taken(0), _MOST_BLOCK)
+        height = max(row_step, for_block // of_row // row_step * row_step)
+        width = max(_NARROWEST, for_block // of_column // _NARROWEST * _NARROWEST)
         return cls(min(height, total), width, total)
 
-    def check(self, memory: int, source: Source) -> None:
-        """Raise ValueError where the whole process would not stay within ``memory`` bytes in these blocks."""
+    def check(self, room: Room, source: Source) -> None:
+        """Raise ValueError where there is no room for these blocks."""
         of_row, of_column = _bytes_of_lines(source)
-        needed = resident_bytes() + _SPARE + max(of_row * self.rows, of_column * self.columns)
-        if needed > memory:
+        needed = room.taken(max(of_row * self.rows, of_column * self.columns))
+        if needed > room.memory:
             _, rows, columns = source.shape
             raise ValueError(
                 f"memory must be at least {-(-needed >> 20)} MiB for planes of {rows} x {columns} {source.dtype} in blocks "
-                f"of {self.rows} rows and {self.columns} columns, got {memory >> 20} MiB"
+                f"of {self.rows} rows and {self.columns} columns, got {room.memory >> 20} MiB"
             )
+
+
+@dataclass(frozen=True)
+class Room:
+    """The memory that the whole process may take, in bytes.
+
+    ``besides``: what is needed beside a block; ``at_least``: what is needed while there is no block.
+    """
+
+    memory: int
+    besides: int = 0
+    at_least: int = 0
+
+    def taken(self, block: int) -> int:
+        """The bytes that the process will have taken at most, with a block of so many."""
+        return resident_bytes() + _SPARE + max(self.besides + block, self.at_least)
 
 
 def _bytes_of_lines(source: Source) -> tuple[int, int]:
@@ -101,6 +121,25 @@ def as_floats(rows: Array, first: int) -> Array:
     return rows.astype(working_dtype(rows.dtype), copy=False)
 
 
+def as_it_is(values: Array, _plane: int) -> Array:
+    """For pictures whose numbers are worked on as they stand."""
+    return values
+
+
+def _outside(values: Array, dtype: np.dtype[Any]) -> int:
+    """How many values do not fit a dtype."""
+    if dtype.kind == "f":
+        return 0
+    info = np.iinfo(dtype)
+    half = 0.5 / info.max
+    return int(np.count_nonzero((values < info.min / info.max - half) | (values > 1 + half)))
+
+
+def nothing_added(_plane: int) -> None:
+    """For planes that are as the source has them."""
+    return
+
+
 def _scaled(progress: Progress, plane: int, planes: int, share: float) -> None:
     progress((plane + share) / planes)
 
@@ -116,8 +155,8 @@ class Engine:
         Of the sink.
     dtype : dtype
         Of the sink.
-    multiply : Multiply
-        Called with block, number of the plane, columns.
+    encode : Encode
+        Makes what is stored of the rows of a plane.
     folder : Path
         For the scratch file.
     """
@@ -128,57 +167,96 @@ class Engine:
         sink: Sink,
         frame: tuple[int, int],
         dtype: np.dtype[Any],
-        multiply: Multiply,
+        encode: Encode,
         layout: Layout,
         folder: Path,
         journal: Journal,
     ) -> None:
         self._frame, self._stored_dtype = frame, dtype.newbyteorder("=")
-        self._source, self._sink, self._multiply = source, sink, multiply
+        self._source, self._sink, self._encode = source, sink, encode
         self._layout, self._journal = layout, journal
         _, rows, columns = source.shape
         self._dtype = working_dtype(source.dtype)
         complex_dtype: np.dtype[Any] = np.result_type(self._dtype, np.complex64)
         self._scratch = SpectrumFile(folder / "spectrum", (rows, columns // 2 + 1), complex_dtype, layout.columns)
-        half = columns // 2 + 1
-        self._memory = np.empty(max(layout.rows * half, rows * min(layout.columns, half)), complex_dtype)
+        self._memory: Array | None = None
 
-    def run(self, progress: Progress) -> None:
-        """Restore every plane that is not done; what is damaged in the scratch file is made again, once."""
+    def run(self, multiply: Multiply, progress: Progress, added: Added) -> None:
+        """Restore every plane that is not done."""
         planes = self._source.shape[0]
-        try:
-            for plane in range(planes):
-                for attempt in (1, 2):
-                    try:
-                        self._plane(plane, partial(_scaled, progress, plane, planes))
-                        break
-                    except DamagedScratchError:
-                        if attempt == 2:
-                            raise
-                        self._journal.forget(plane, "rows")
-                        self._journal.forget(plane, "columns")
-        finally:
-            self._scratch.close()
+        for plane in range(planes):
+            told = partial(_scaled, progress, plane, planes)
+            self.once_more_if_damaged(plane, partial(self._plane, plane, multiply, told, added))
 
-    def _plane(self, plane: int, progress: Progress) -> None:
+    def once_more_if_damaged(self, plane: int, work: Callable[[], None]) -> None:
+        """Do some work on a plane; if its scratch file was damaged, make that again, once."""
+        try:
+            work()
+        except DamagedScratchError:
+            self.forget(plane)
+            work()
+
+    def forget(self, plane: int) -> None:
+        """What the scratch file holds of a plane is not to be used."""
+        self._journal.forget(plane, "rows")
+        self._journal.forget(plane, "columns")
+
+    @property
+    def clipped(self) -> int:
+        """How many values of the result lay outside what its dtype holds."""
+        found = 0
+        for plane in range(self._source.shape[0]):
+            for start in self._layout.starts:
+                sums = self._journal.done(plane, "out", start)
+                found += 0 if sums is None else sums[1]
+        return found
+
+    def close(self) -> None:
+        """Give the scratch file back."""
+        self._scratch.close()
+
+    def rest(self) -> None:
+        """Hold no memory until there is work."""
+        self._memory = None
+
+    def transform(self, plane: int, progress: Progress) -> None:
+        """The first sweep: rows from the source to the scratch file."""
+        starts = self._layout.starts
+        for number, start in enumerate(starts):
+            if self._journal.done(plane, "rows", start) is None:
+                self._transform(plane, start)
+            progress((number + 1) / len(starts))
+
+    def row_spectra(self, plane: int) -> Iterator[tuple[slice, Array]]:
+        """The transformed rows of a plane, some columns at a time, before they are filtered."""
+        for number in range(self._scratch.blocks):
+            columns, block = self._block(plane, number)
+            for part in self._parts(block):
+                yield slice(columns.start + part.start, columns.start + part.stop), block[:, part]
+
+    def _plane(self, plane: int, multiply: Multiply, progress: Progress, added: Added) -> None:
         starts = self._layout.starts
         todo = [start for start in starts if start < self._frame[0] and not self._written(plane, start)]
         if not todo:
             return
         steps = len(starts) * 2 + self._scratch.blocks
-        for number, start in enumerate(starts):
-            if self._journal.done(plane, "rows", start) is None:
-                self._transform(plane, start)
-            progress(number / steps)
-        self._filter_columns(plane, lambda block: progress((len(starts) + block) / steps))
+        self.transform(plane, lambda share: progress(len(starts) / steps * share))
+        self._filter_columns(plane, multiply, lambda block: progress((len(starts) + block) / steps), added(plane))
         for number, start in enumerate(todo):
             self._transform_back(plane, start)
             progress((len(starts) + self._scratch.blocks + number) / steps)
 
     def _row_spectra(self, count: int) -> Array:
-        """Room for the half spectra of rows: always the same, since fresh memory costs more than a transform."""
-        columns = self._scratch.shape[1]
-        return self._memory[: count * columns].reshape(count, columns)
+        """Room for the half spectra of rows."""
+        return self._block_of(count, self._scratch.shape[1])
+
+    def _block_of(self, rows: int, columns: int) -> Array:
+        """Always the same memory, since fresh memory costs more than a transform."""
+        if self._memory is None:
+            height, half = self._scratch.shape
+            most = max(self._layout.rows * half, height * min(self._layout.columns, half))
+            self._memory = np.empty(most, self._scratch.dtype)
+        return self._memory[: rows * columns].reshape(rows, columns)
 
     def _rows_of(self, start: int) -> slice:
         return slice(start, min(start + self._layout.rows, self._source.shape[1]))
@@ -189,10 +267,16 @@ class Engine:
     def _written(self, plane: int, start: int) -> bool:
         """Whether rows of the result are in the output as they were written there."""
         sums = self._journal.done(plane, "out", start)
-        return sums is not None and [checksum(self._sink.read(plane, self._rows_in_frame(start)))] == sums
+        if sums is None:
+            return False
+        try:
+            found = self._sink.read(plane, self._rows_in_frame(start))
+        except StoreError:  # damaged: to be written anew
+            return False
+        return checksum(found) == sums[0]
 
     def _transform(self, plane: int, start: int) -> None:
-        """The first sweep: rows from the source to the scratch file."""
+        """A block of the first sweep."""
         stored = self._source.read(plane, self._rows_of(start))
         spectra = self._row_spectra(len(stored))
         transforms = lines()
@@ -200,27 +284,40 @@ class Engine:
             transforms.rows(as_floats(stored[part], start), spectra[part])
         self._journal.add(plane, "rows", start, sums=self._scratch.write_rows(start, spectra))
 
-    def _filter_columns(self, plane: int, progress: Progress) -> None:
-        """The second sweep: blocks of columns, each to the slot before its own."""
+    def _block(self, plane: int, number: int) -> tuple[slice, Array]:
+        """The columns of a block, and what was put there."""
         scratch, starts = self._scratch, self._layout.starts
-        transforms = lines()
+        columns = scratch.columns_of(number)
+        block = self._block_of(scratch.shape[0], columns.stop - columns.start)
+        scratch.read_block(number, block)
         put_in = [self._journal.done(plane, "rows", start) or [] for start in starts]
-        rows = scratch.shape[0]
-        for number in range(scratch.blocks):
+        if checksums(block, starts) != [sums[number] for sums in put_in]:
+            raise DamagedScratchError(f"block {number} of the scratch file is damaged")
+        return columns, block
+
+    def _parts(self, block: Array) -> Iterator[slice]:
+        """The columns of a block, as many at a time as stay in cache."""
+        return blocks(block.shape[1], len(block) * block.itemsize, _SUB_COLUMNS, _NARROWEST)
+
+    def _filter_columns(
+        self, plane: int, multiply: Multiply, progress: Progress, added: Callable[[slice | Array], Array] | None
+    ) -> None:
+        """The second sweep: blocks of columns, each to the slot before its own."""
+        transforms = lines()
+        for number in range(self._scratch.blocks):
             progress(number)
             if self._journal.done(plane, "columns", number) is not None:
                 continue
-            columns = scratch.columns_of(number)
-            block = self._memory[: rows * (columns.stop - columns.start)].reshape(rows, -1)
-            scratch.read_block(number, block)
-            if checksums(block, starts) != [sums[number] for sums in put_in]:
-                raise DamagedScratchError(f"block {number} of the scratch file is damaged")
-            for part in blocks(block.shape[1], rows * scratch.dtype.itemsize, _SUB_COLUMNS, _NARROWEST):
+            columns, block = self._block(plane, number)
+            for part in self._parts(block):
+                chosen = slice(columns.start + part.start, columns.start + part.stop)
+                if added is not None:
+                    block[:, part] += added(chosen)
                 piece = transforms.columns(block[:, part])
-                self._multiply(piece, plane, slice(columns.start + part.start, columns.start + part.stop))
+                multiply(piece, plane, chosen)
                 transforms.columns_back(piece, block[:, part])
-            scratch.write_block(number, block)
-            self._journal.add(plane, "columns", number, sums=checksums(block, starts))
+            self._scratch.write_block(number, block)
+            self._journal.add(plane, "columns", number, sums=checksums(block, self._layout.starts))
 
     def _transform_back(self, plane: int, start: int) -> None:
         """The third sweep: rows from the scratch file to the sink."""
@@ -234,7 +331,10 @@ class Engine:
         columns, kept = self._source.shape[2], self._frame[1]
         restored = np.empty((rows.stop - rows.start, kept), self._stored_dtype)
         transforms = lines()
+        clipped = 0
         for part in blocks(len(restored), columns * self._dtype.itemsize, _SUB_BLOCK, 1):
-            restored[part] = to_dtype(transforms.rows_back(spectra[part], columns)[:, :kept], restored.dtype)
+            values = self._encode(transforms.rows_back(spectra[part], columns)[:, :kept], plane)
+            clipped += _outside(values, restored.dtype)
+            restored[part] = to_dtype(values, restored.dtype)
         self._sink.write(plane, rows, restored)
-        self._journal.add(plane, "out", start, sums=[checksum(restored)])
+        self._journal.add(plane, "out", start, sums=[checksum(restored), clipped])

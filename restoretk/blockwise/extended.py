@@ -10,19 +10,9 @@ import numpy as np
 from restoretk._arrays import Array
 from restoretk.blockwise.engine import as_floats, working_dtype
 from restoretk.blockwise.stores import Source
-from restoretk.convolution.fourier import fast_shape
 
 #: The boundaries of which a pixel beyond the frame is a mix of two pixels in it.
 EXTENDED = ("reflect", "symmetric", "edge", "constant")
-
-
-def torus_for(frame: tuple[int, int], psf_shape: tuple[int, ...], boundary: str) -> tuple[int, int]:
-    """The torus on which a frame is restored, the one of the whole picture in memory."""
-    if boundary == "wrap":
-        return frame
-    rings = [2 * (side // 2) + (side > 1) for side in psf_shape]
-    rows, columns = fast_shape([size + ring for size, ring in zip(frame, rings, strict=True)])
-    return rows, columns
 
 
 class ExtendedSource:

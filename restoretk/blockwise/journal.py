@@ -69,6 +69,11 @@ class Journal:
         os.write(self._descriptor, json.dumps(entry).encode() + b"\n")
 
 
+def was_begun(path: Path) -> bool:
+    """Whether a journal says that something of a work was done."""
+    return any(entry.get("step") not in (None, ["layout"]) for entry in _lines(path))
+
+
 def _lines(path: Path) -> list[dict[str, Any]]:
     """The whole lines of a journal, none where there is no journal."""
     try:

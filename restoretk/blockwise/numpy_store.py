@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from restoretk._arrays import Array
-from restoretk.blockwise.stores import PlainFile, Source, StoreError
+from restoretk.blockwise.stores import PlainFile, Source, StoreError, take_up
 
 
 class NumpySource(PlainFile):
@@ -45,16 +45,12 @@ class NumpySink:
         dtype = source.dtype.newbyteorder("=")
         shape = tuple(source.carried.get("shape", source.shape if planes > 1 else source.shape[1:]))
         header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
-        if not (resume and self._part.exists()):
-            with self._part.open("wb") as file:
-                np.lib.format.write_array_header_2_0(file, header)
-                offset = file.tell()
-                file.truncate(offset + planes * rows * columns * dtype.itemsize)
-        else:
-            with self._part.open("rb") as file:
-                np.lib.format.read_magic(file)
-                np.lib.format.read_array_header_2_0(file)
-                offset = file.tell()
+        new = folder / "output.new.npy"
+        with new.open("wb") as file:
+            np.lib.format.write_array_header_2_0(file, header)
+            offset = file.tell()
+            file.truncate(offset + planes * rows * columns * dtype.itemsize)
+        take_up(self._part, new, offset, resume=resume)
         offsets = [offset + plane * rows * columns * dtype.itemsize for plane in range(planes)]
         self._file = PlainFile(self._part, offsets, source.shape, dtype, writable=True)
 

@@ -170,6 +170,16 @@ def make_sink(folder: Path, output: Path, source: Source, *, resume: bool) -> Si
     return sink
 
 
+def take_up(part: Path, new: Path, head: int, *, resume: bool) -> None:
+    """Keep an unfinished file of the same size and beginning as a new one, where work goes on; else replace it by that."""
+    if resume and part.exists() and part.stat().st_size == new.stat().st_size:
+        with part.open("rb") as old, new.open("rb") as fresh:
+            if old.read(head) == fresh.read(head):
+                new.unlink()
+                return
+    new.replace(part)
+
+
 def as_line(made_by: Mapping[str, Any]) -> str:
     """A record of how a picture was made, as one line of JSON."""
     return json.dumps(made_by, sort_keys=True)

@@ -13,7 +13,7 @@ import numpy as np
 
 from restoretk._arrays import Array
 from restoretk.blockwise.numpy_store import check_kind
-from restoretk.blockwise.stores import PlainFile, Source, StoreError
+from restoretk.blockwise.stores import PlainFile, Source, StoreError, take_up
 
 _NONE, _DEFLATE = (1,), (8, 32946)  # TIFF 6.0, Compression
 _BLACK_IS_ZERO, _RGB = 1, 2  # TIFF 6.0, PhotometricInterpretation
@@ -45,6 +45,10 @@ class TiffSource:
             raise StoreError(
                 "is a TIFF with transparency, a palette or colours other than grey and RGB, not filtered in blocks"
             )
+        if page.tags.valueof(274, default=1) != 1:
+            raise StoreError(
+                f"is stored turned (orientation {page.tags.valueof(274)}), which is not filtered in blocks: store it upright"
+            )
         if int(page.compression) not in _NONE + _DEFLATE or page.predictor not in (1, 2):
             raise StoreError(f"is compressed by {page.compression.name}: plain and deflated TIFF are read in blocks")
         self._page, self._pages = page, list(series.pages)
@@ -58,6 +62,8 @@ class TiffSource:
             min(rows, int(page.tilelength if page.is_tiled else page.rowsperstrip)) if not self._contiguous else 1
         )
         self.carried: Mapping[str, Any] = {
+            "format": "TIFF",
+            "microscope": bool(page.is_ome or page.is_imagej or page.is_micromanager or page.is_lsm),
             "axes": series.axes,
             "shape": tuple(series.shape),
             "samples": self._samples,
@@ -143,6 +149,13 @@ class TiffSource:
             self._plain.close()
 
 
+def _first_pixel(path: Path) -> int:
+    import tifffile
+
+    with tifffile.TiffFile(path) as tiff:
+        return int(tiff.series[0].dataoffset or 0)
+
+
 def _resolution(page: Any) -> tuple[float, float, int] | None:
     if 282 not in page.tags or 283 not in page.tags:
         return None
@@ -156,11 +169,13 @@ class TiffSink:
     def __init__(self, folder: Path, source: Source, *, resume: bool) -> None:
         self._part, self._source = folder / "output.tif", source
         self.row_step = 1
-        if not (resume and self._part.exists()):
-            self._allocate({})
-        self._file = self._open()
+        new = folder / "output.new.tif"
+        self._allocate(new)
+        offset = _first_pixel(new)
+        take_up(self._part, new, offset, resume=resume)
+        self._file = self._open(offset)
 
-    def _allocate(self, made_by: Mapping[str, Any]) -> None:
+    def _allocate(self, path: Path) -> None:
         """A file of the right size with all its tags and no pixels yet."""
         import tifffile
 
@@ -174,10 +189,8 @@ class TiffSink:
             along_row, along_column, unit = carried["resolution"]
             options |= {"resolution": (along_row, along_column), "resolutionunit": unit}
         metadata: dict[str, Any] = {"axes": carried["axes"]} if "axes" in carried else {}
-        if made_by:
-            metadata["restoretk"] = [dict(made_by)]
         size = math.prod(source.shape) * source.dtype.itemsize
-        with tifffile.TiffWriter(self._part, bigtiff=size > _BIG_FROM, byteorder="<") as writer:
+        with tifffile.TiffWriter(path, bigtiff=size > _BIG_FROM, byteorder="<") as writer:
             writer.write(
                 shape=shape,
                 dtype=source.dtype.newbyteorder("<"),
@@ -189,11 +202,7 @@ class TiffSink:
                 **options,
             )
 
-    def _open(self) -> PlainFile:
-        import tifffile
-
-        with tifffile.TiffFile(self._part) as tiff:
-            offset = int(tiff.series[0].dataoffset or 0)
+    def _open(self, offset: int) -> PlainFile:
         planes, rows, columns = self._source.shape
         carried, dtype = self._source.carried, self._source.dtype.newbyteorder("<")
         samples = int(carried.get("samples", 1))

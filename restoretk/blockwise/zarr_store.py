@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import zlib
 from collections.abc import Mapping
+from gzip import BadGzipFile
 from pathlib import Path
 from typing import Any
 
@@ -63,12 +65,22 @@ class ZarrSource:
 
     def read(self, plane: int, rows: slice) -> Array:
         """See `Source`."""
-        with _one_chunk_at_a_time():
-            found = np.asarray(self.array[(*np.unravel_index(plane, self._lead), rows)])
-        return np.ascontiguousarray(found, found.dtype.newbyteorder("="))
+        return _rows_of(self.array, (*np.unravel_index(plane, self._lead), rows))
 
     def close(self) -> None:
         """See `Source`."""
+
+
+def _rows_of(array: Any, place: tuple[Any, ...]) -> Array:
+    """Rows of a plane in native byte order; StoreError where a chunk of them cannot be decoded."""
+    try:
+        with _one_chunk_at_a_time():
+            found = np.asarray(array[place])
+    except (ValueError, RuntimeError, SystemError, EOFError, BadGzipFile, zlib.error) as error:  # one for each codec
+        *plane, rows = place
+        where = f"rows {rows.start} to {rows.stop}" + (f" of plane {tuple(map(int, plane))}" if plane else "")
+        raise StoreError(f"holds a damaged chunk in {where}: {' '.join(str(error).split())}") from None
+    return np.ascontiguousarray(found, found.dtype.newbyteorder("="))
 
 
 def _one_chunk_at_a_time() -> Any:
@@ -112,16 +124,21 @@ class ZarrSink:
         self._part, self._source = folder / "output.zarr", source
         carried = source.carried
         self._multiscales = carried.get("multiscales")
-        where = self._part / self._multiscales["path"] if self._multiscales else self._part
-        if not (resume and self._part.exists()):
+        inside = self._multiscales["path"] if self._multiscales else ""
+        new, where = folder / "output.new.zarr", self._part / inside
+        shutil.rmtree(new, ignore_errors=True)
+        self._create(zarr, carried, new, new / inside)
+        if resume and _same_words(new, self._part):
+            shutil.rmtree(new)
+        else:
             shutil.rmtree(self._part, ignore_errors=True)
-            self._create(zarr, carried, where)
+            new.rename(self._part)
         # To look whether each chunk is empty would take longer than to write it.
         self.array = zarr.open_array(where, mode="r+", config={"write_empty_chunks": True})
         self._lead = self.array.shape[:-2]
         self.row_step = _rows_together(self.array)
 
-    def _create(self, zarr: Any, carried: Mapping[str, Any], where: Path) -> None:
+    def _create(self, zarr: Any, carried: Mapping[str, Any], root: Path, where: Path) -> None:
         planes, rows, columns = self._source.shape
         shape = tuple(carried.get("shape", (rows, columns) if planes == 1 else (planes, rows, columns)))
         options: dict[str, Any] = {
@@ -135,7 +152,7 @@ class ZarrSink:
             if carried["zarr_format"] == 3:
                 options["dimension_names"] = carried["dimension_names"]
         if self._multiscales:
-            group = zarr.open_group(self._part, mode="w", zarr_format=self._multiscales["zarr_format"])
+            group = zarr.open_group(root, mode="w", zarr_format=self._multiscales["zarr_format"])
             said = self._multiscales["said"]
             group.attrs.update({"ome": said} if self._multiscales["under_ome"] else said)
         zarr.create_array(where, shape=shape, dtype=self._source.dtype.newbyteorder("="), **options)
@@ -147,8 +164,7 @@ class ZarrSink:
 
     def read(self, plane: int, rows: slice) -> Array:
         """See `Sink`."""
-        with _one_chunk_at_a_time():
-            return np.ascontiguousarray(self.array[(*np.unravel_index(plane, self._lead), rows)])
+        return _rows_of(self.array, (*np.unravel_index(plane, self._lead), rows))
 
     def commit(self, output: Path, made_by: Mapping[str, Any]) -> None:
         """See `Sink`."""
@@ -169,3 +185,9 @@ class ZarrSink:
 
     def close(self) -> None:
         """See `Sink`."""
+
+
+def _same_words(new: Path, old: Path) -> bool:
+    """Whether a Zarr has all the words that a new one, without chunks yet, has."""
+    files = [file.relative_to(new) for file in new.rglob("*") if file.is_file()]
+    return all((old / file).is_file() and (old / file).read_bytes() == (new / file).read_bytes() for file in files)

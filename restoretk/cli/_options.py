@@ -58,14 +58,14 @@ def output_option(text: str, *, required: bool = True) -> Callable[[Command], Co
     return click.option("-o", "--output", required=required, type=click.Path(path_type=Path), help=text)
 
 
-def boundary_option(default: str) -> Callable[[Command], Command]:
+def boundary_option(default: str | None, text: str = "What lies beyond the edge.") -> Callable[[Command], Command]:
     """Give a command the option --boundary; the library names the choices where a wrong one is given."""
     return click.option(
         "--boundary",
         metavar="NAME",
         default=default,
-        show_default=True,
-        help="What lies beyond the edge.",
+        show_default=default is not None,
+        help=text,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from restoretk.cli._options import (
     print_json,
     psf_option,
     say_background,
+    space_option,
     spelled,
 )
 
@@ -35,7 +37,7 @@ _ZARR_IN_AND_OUT = "--scheduler is for a Zarr in and a Zarr out, which all worke
     metavar="NAME:KEY=VALUE,...",
     help="The method, such as wiener:noise_to_signal=0.01; a rule such as gcv reads the picture once more.",
 )
-@boundary_option("wrap")
+@boundary_option(None, "What lies beyond the edge; by default unknown, on a cluster wrap, which is all it has.")
 @output_option("The restored picture: .tif, .tiff, .btf, .zarr or .npy.")
 @click.option(
     "--memory",
@@ -50,6 +52,7 @@ _ZARR_IN_AND_OUT = "--scheduler is for a Zarr in and a Zarr out, which all worke
     type=click.Path(path_type=Path, file_okay=False),
     help="Where to put the scratch file, as large as a plane in float32; by default beside the output.",
 )
+@space_option
 @click.option("--resume", is_flag=True, help="Go on with the same work where it was cut off.")
 @click.option(
     "--scheduler", metavar="tcp://HOST:PORT", help="Do it on the workers of a Dask cluster: Zarr in, Zarr out."
@@ -62,7 +65,8 @@ def deblur_large(
     picture: Path,
     psf_spec: str,
     method_spec: str,
-    boundary: str,
+    boundary: str | None,
+    space: str,
     output: Path,
     memory: int,
     scratch: Path | None,
@@ -79,24 +83,30 @@ def deblur_large(
       restoretk deblur-large survey.zarr --psf psf.npy -o sharp.zarr --resume
       restoretk deblur-large survey.zarr --psf psf.npy -o sharp.zarr --scheduler tcp://10.0.0.5:8786
 
-    Restore a picture that does not fit in memory: exactly, without tiles or seams.
+    Restore a picture that does not fit in memory: what it would become in memory, without tiles or seams.
 
-    TIFF and BigTIFF, Zarr and OME-Zarr, .npy. What the whole picture in memory would become with --boundary wrap, which
-    takes opposite edges for neighbours: the PSF's width along the frame rings where they are not. --boundary reflect,
-    symmetric, edge and constant want a method with a given number. Numbers are taken as linear in light. Work that was cut
+    TIFF and BigTIFF, Zarr and OME-Zarr, .npy; the boundaries unknown, wrap, reflect, symmetric, edge and constant, all rules;
+    no masks or weights. Photographs are decoded to linear light as deblur does it, a TIFF by its profile. Work that was cut
     off is in a folder beside the output, and --resume goes on with it.
     """  # noqa: D301 - \b is click's mark for lines to leave as they are
     from restoretk.blockwise import restore_file
+    from restoretk.blockwise.files import unfinished_work
     from restoretk.catalogue import make_method, make_psf
 
     name, options = spelled("--method", make_method, method_spec)
     psf = spelled("--psf", make_psf, psf_spec)
     if not quiet:
         say_background(psf, psf_spec)
-    options.setdefault("boundary", boundary)
+    if boundary is not None:
+        if "boundary" in options:
+            raise click.UsageError(
+                f"--boundary {boundary} and --method {method_spec} both say the boundary: give it once"
+            )
+        options["boundary"] = boundary
     show = _Percent(wanted=not quiet)
     try:
         if scheduler is not None:
+            _refuse_on_cluster("memory", "scratch", "resume", "space")
             found = _on_cluster(scheduler, picture, psf, output, name, options, overwrite=force)
         else:
             found = restore_file(
@@ -109,10 +119,15 @@ def deblur_large(
                 resume=resume,
                 overwrite=force,
                 progress=show,
+                space=space,
                 **options,
             )
-    finally:
+    except BaseException:
         show.clear()
+        if not quiet and (begun := unfinished_work(output)) is not None:
+            say(f"what is done is kept in {begun}: --resume goes on with it")
+        raise
+    show.clear()
     if not quiet:
         _tell(found, picture)
     if as_json:
@@ -125,9 +140,23 @@ def _on_cluster(
 ) -> dict[str, Any]:
     from restoretk.blockwise import restore_zarr_on_cluster
 
+    if not picture.exists():
+        raise FileNotFoundError(f"{picture}: No such file or directory")
     if output.suffix.lower() != ".zarr" or not picture.is_dir():
         raise click.UsageError(_ZARR_IN_AND_OUT)
     return restore_zarr_on_cluster(scheduler, picture, psf, output, method, overwrite=overwrite, **options)
+
+
+def _refuse_on_cluster(*parameters: str) -> None:
+    """A usage error for options that a cluster would not heed."""
+    context = click.get_current_context()
+    given = [
+        f"--{name}"
+        for name in parameters
+        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    ]
+    if given:
+        raise click.UsageError(f"{' and '.join(given)} cannot be had with --scheduler")
 
 
 def _tell(found: dict[str, Any], picture: Path) -> None:
@@ -137,6 +166,10 @@ def _tell(found: dict[str, Any], picture: Path) -> None:
         if key in ("noise_to_signal", "regularization", "operator", "cutoff", "chosen_by", "level")
     ]
     say(f"{found['method']}: {', '.join(chosen)}")
+    if "space" in found:
+        say(f"restored in {found['space']}")
+    if found.get("clipped"):
+        say(f"{found['clipped']} of {math.prod(found['shape'])} pixels lay outside [0, 1] and were clipped")
     for warning in found["warnings"]:
         say(f"warning: {warning}")
     if found["left_behind"]:

@@ -10,9 +10,12 @@ import scipy.fft
 from restoretk._arrays import Array
 
 
-def fast_shape(shape: Sequence[int]) -> tuple[int, ...]:
-    """The smallest shape, at least as large on every axis, whose real FFT is fast."""
-    return tuple(scipy.fft.next_fast_len(int(size), real=True) for size in shape)
+def fast_shape(shape: Sequence[int], *, near: bool = False) -> tuple[int, ...]:
+    """The smallest shape, at least as large on every axis, whose real FFT is fast.
+
+    ``near``: whose complex FFT is fast, which is nearer (real transforms of it take up to half as long again).
+    """
+    return tuple(scipy.fft.next_fast_len(int(size), real=not near) for size in shape)
 
 
 def psf_to_otf(psf: Array, shape: Sequence[int]) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -36,20 +37,34 @@ def periodogram(planes: Array, spatial_ndim: int, *, periodic: bool) -> Array:
     True
     """
     shape = planes.shape[planes.ndim - spatial_ndim :]
-    stack = planes.reshape((-1, *shape)).astype(np.float64, copy=False)
+    stack = planes.reshape((-1, *shape))
     total = np.zeros((*shape[:-1], shape[-1] // 2 + 1))
-    window = np.ones((1,) * spatial_ndim) if periodic else _hann(shape)
+    profiles = [] if periodic else [_hann(size, axis, spatial_ndim) for axis, size in enumerate(shape)]
     for plane in stack:
-        mean = np.sum(plane * window) / np.sum(np.broadcast_to(window, shape))
-        total += np.abs(forward_transform((plane - mean) * window, spatial_ndim)) ** 2
-    return total / (len(stack) * plane.size)
+        windowed = plane.astype(np.float64)
+        windowed -= _mean(windowed, profiles)
+        for profile in profiles:
+            windowed *= profile
+        spectrum = forward_transform(windowed, spatial_ndim)
+        del windowed  # these are as large as the picture
+        power = np.abs(spectrum)
+        del spectrum
+        total += np.square(power, out=power)
+    return total / (len(stack) * math.prod(shape))
 
 
-def _hann(shape: Sequence[int]) -> Array:
-    """The Hann window with a mean square of 1; zero half a sample beyond either edge."""
-    window = np.ones((1,) * len(shape))
-    for axis, size in enumerate(shape):
-        profile = np.sin(np.pi * (np.arange(size) + 0.5) / size) ** 2
-        profile /= np.sqrt(np.mean(profile**2))
-        window = window * profile.reshape([-1 if other == axis else 1 for other in range(len(shape))])
-    return window
+def _mean(plane: Array, profiles: Sequence[Array]) -> float:
+    """The mean under the window that profiles span."""
+    if not profiles:
+        return float(plane.mean())
+    weighted = plane
+    for profile in reversed(profiles):
+        weighted = weighted @ profile.ravel()
+    return float(weighted / math.prod(float(profile.sum()) for profile in profiles))
+
+
+def _hann(size: int, axis: int, axes: int) -> Array:
+    """The Hann window of an axis with a mean square of 1, zero half a sample beyond either edge; shape (.., size, ..)."""
+    profile = np.sin(np.pi * (np.arange(size) + 0.5) / size) ** 2
+    profile /= np.sqrt(np.mean(profile**2))
+    return profile.reshape([-1 if other == axis else 1 for other in range(axes)])

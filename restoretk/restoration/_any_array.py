@@ -28,9 +28,8 @@ from restoretk._arrays import Array
 from restoretk._grammar import OptionError
 from restoretk.convolution._any_blur import conj_otfs, extend_periodically, forward, inverse, taper
 from restoretk.convolution.boundary import check_boundary
-from restoretk.convolution.fourier import fast_shape
 from restoretk.psf.channels import psfs_for
-from restoretk.restoration._torus import RESTORATION_BOUNDARIES
+from restoretk.restoration._torus import RESTORATION_BOUNDARIES, torus_for
 from restoretk.restoration._transfer import whole_addend
 from restoretk.restoration.operators import operator_power
 
@@ -92,10 +91,7 @@ def _on_device(method: Method, image: AnyArray, psf: Any, options: Mapping[str, 
     frame = tuple(planes.shape[2:])
     if any(side > size for side, size in zip(psfs[0].shape, frame, strict=True)):
         raise ValueError(f"psf of shape {tuple(psfs[0].shape)} is larger than the image {frame}")
-    torus = frame
-    if boundary not in ("wrap", "taper"):
-        rings = [2 * (side // 2) + (side > 1) for side in psfs[0].shape]
-        torus = fast_shape([size + ring for size, ring in zip(frame, rings, strict=True)])
+    torus = torus_for(frame, psfs[0].shape, boundary)
     conj_otf = conj_otfs(psfs, torus)
     if boundary == "taper":
         planes = taper(planes, psfs, conj_otf)

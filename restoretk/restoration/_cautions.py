@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from restoretk._arrays import from_unit, plain_number
+from restoretk._arrays import Array, from_unit, plain_number
 from restoretk.noise_estimation.white import estimate_noise_sigma
 from restoretk.psf.background import find_background
 from restoretk.restoration._problem import Problem
@@ -25,18 +25,22 @@ def _seam(problem: Problem) -> tuple[str, ...]:
     if problem.boundary != "wrap":
         return ()
     for axis, size in enumerate(problem.frame, start=1):
-        if size < 4:
-            continue
-        # A blur round the torus spreads a jump over its seam: the steps beside it are then as large as the one across.
-        around = np.take(problem.planes, [-2, -1, 0, 1], axis)
-        before, seam, after = np.abs(np.diff(around, axis=axis)).mean(axis=tuple(set(range(around.ndim)) - {axis}))
-        inside = max(float(before), float(after))
-        if inside > 0 and seam > _SEAM * inside:
-            return (
-                f"boundary 'wrap' takes the picture for periodic, but the step between its opposite edges is "
-                f"{seam / inside:.0f} times that beside it: it will ring; boundary 'unknown' does not",
-            )
+        if size >= 4 and (sentence := seam_sentence(np.take(problem.planes, [-2, -1, 0, 1], axis), axis)):
+            return (sentence,)
     return ()
+
+
+def seam_sentence(around: Array, axis: int) -> str:
+    """What is wrong with a seam, from the two lines before it and the two after it; nothing if it is like its neighbours."""
+    # A blur round the torus spreads a jump over its seam: the steps beside it are then as large as the one across.
+    before, seam, after = np.abs(np.diff(around, axis=axis)).mean(axis=tuple(set(range(around.ndim)) - {axis}))
+    inside = max(float(before), float(after))
+    if not (inside > 0 and seam > _SEAM * inside):
+        return ""
+    return (
+        f"boundary 'wrap' takes the picture for periodic, but the step between its opposite edges is {seam / inside:.0f} "
+        f"times that beside it: it will ring; boundary 'unknown' does not"
+    )
 
 
 def _highlights(problem: Problem) -> tuple[str, ...]:

@@ -108,6 +108,18 @@ class SideInverses:
         self._ring = ring
         self._inverses = {axis: ToeplitzInverse(lags) for axis, lags in _lags(ring, precision).items()}
 
+    @staticmethod
+    def bytes_of(ring: Ring) -> int:
+        """About the memory that they take at most, in use."""
+        counts = [
+            math.prod(_without(ring.torus, axis)[:-1]) * (_without(ring.torus, axis)[-1] // 2 + 1) for axis in ring.axes
+        ]
+        kept = sum(
+            ToeplitzInverse.bytes_of(ring.widths[axis], count) for axis, count in zip(ring.axes, counts, strict=True)
+        )
+        passing = [ring.widths[axis] * count for axis, count in zip(ring.axes, counts, strict=True)]
+        return kept + 3 * np.dtype(complex).itemsize * max(passing, default=0)
+
     def __call__(self, field: Array) -> Array:
         """The approximate inverse times a field."""
         product = np.zeros_like(field)

@@ -6,7 +6,9 @@ import numpy as np
 import scipy.fft
 
 from restoretk._arrays import Array
+from restoretk.convolution.sweeps import blocks
 
+_BLOCK = 1 << 20  # bytes of what is worked on at a time
 _LIFT = 1e-10  # of the diagonal, added to it: systems that rounding has made singular stay solvable
 
 
@@ -29,25 +31,34 @@ class ToeplitzInverse:
     """
 
     def __init__(self, columns: Array) -> None:
-        first, error = _predictors(columns)
-        size = len(columns)
+        size, count = columns.shape
         self._length = scipy.fft.next_fast_len(2 * size)
-        last = np.zeros_like(first)
-        last[1:] = np.conj(first[:0:-1])
-        scale = np.sqrt(error)
-        self._first = scipy.fft.fft(first / scale, self._length, axis=0)
-        self._last = scipy.fft.fft(last / scale, self._length, axis=0)
+        self._phases = np.exp(np.arange(self._length) * size % self._length * (-2j * np.pi / self._length))[:, None]
+        self._first = np.empty((self._length, count), complex)
+        for part in blocks(count, self._length * self._first.itemsize, _BLOCK, 1):
+            first, error = _predictors(columns[:, part])
+            self._first[:, part] = scipy.fft.fft(first / np.sqrt(error), self._length, axis=0)
 
     def __call__(self, vectors: Array) -> Array:
         """The inverses times vectors of shape (n, K)."""
-        size = len(vectors)
-        spectrum = scipy.fft.fft(vectors, self._length, axis=0)
-        product = self._first * self._inside(np.conj(self._first) * spectrum, size)
-        product -= self._last * self._inside(np.conj(self._last) * spectrum, size)
-        solved: Array = scipy.fft.ifft(product, axis=0)[:size]
+        solved = np.empty(vectors.shape, complex)
+        for part in blocks(vectors.shape[1], self._length * self._first.itemsize, _BLOCK, 1):
+            first = self._first[:, part]
+            # The last column is the first one reversed and conjugated, one row further down.
+            last = self._phases * np.conj(first)
+            spectrum = scipy.fft.fft(vectors[:, part], self._length, axis=0)
+            product = first * self._inside(np.conj(first) * spectrum, len(vectors))
+            product -= last * self._inside(np.conj(last) * spectrum, len(vectors))
+            solved[:, part] = scipy.fft.ifft(product, axis=0)[: len(vectors)]
         return solved
 
-    def _inside(self, spectrum: Array, size: int) -> Array:
+    @staticmethod
+    def bytes_of(size: int, count: int) -> int:
+        """The memory that the inverses of so many matrices of so many rows take."""
+        return int(np.dtype(complex).itemsize * scipy.fft.next_fast_len(2 * size) * count)
+
+    @staticmethod
+    def _inside(spectrum: Array, size: int) -> Array:
         """The spectrum of what is left when all beyond the n rows is cut off."""
         values = scipy.fft.ifft(spectrum, axis=0)
         values[size:] = 0

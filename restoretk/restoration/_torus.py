@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,7 @@ from restoretk.restoration.signal_spectrum import SignalSpectrum, fit_frames, fi
 from restoretk.restoration.unknown_boundary import extend_unknown
 from restoretk.restoration.weighted import PixelWeights, poisson_weights, read_weights
 
+SOLVED_FOR = ("unknown", "smooth")
 RESTORATION_BOUNDARIES = (*BOUNDARIES, "taper", "smooth", "unknown")
 
 
@@ -71,12 +72,11 @@ def open_problem(
     frame = planes.shape[1:]
     psfs, side = _for_planes(psfs, len(planes), frame)
 
-    padded = fast_shape([size + 2 * (longest // 2) + (longest > 1) for size, longest in zip(frame, side, strict=True)])
     missing = hidden
-    torus = frame if boundary in ON_THE_FRAME else padded
+    torus = torus_for(frame, side, boundary)
     steps, fits = 0, None
     if missing is not None and boundary not in ("unknown", "wrap"):
-        optics = workshop.optics(psfs, padded, np.dtype(np.float64))
+        optics = workshop.optics(psfs, torus_for(frame, side, "unknown"), np.dtype(np.float64))
         whole, steps, _ = _complete(planes, optics, missing)
         planes, missing = crop(whole, [0] * spatial_ndim, frame).astype(planes.dtype), None
     if boundary == "unknown" or missing is not None:
@@ -113,6 +113,17 @@ def open_problem(
         unit=unit,
         fits_to_planes=fits if missing is None and len(psfs) == len(planes) else None,
     )
+
+
+def torus_for(frame: tuple[int, ...], psf_shape: Sequence[int], boundary: str) -> tuple[int, ...]:
+    """The torus on which a frame is restored: for most boundaries one with room for the PSF beyond it.
+
+    A ring that is solved for should be narrow, one that is written down should have a fast FFT.
+    """
+    if boundary in ON_THE_FRAME:
+        return frame
+    rings = [2 * (longest // 2) + (longest > 1) for longest in psf_shape]
+    return fast_shape([size + ring for size, ring in zip(frame, rings, strict=True)], near=boundary in SOLVED_FOR)
 
 
 def _for_planes(

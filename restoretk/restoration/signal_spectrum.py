@@ -31,6 +31,7 @@ from restoretk.restoration._whittle import CORNERS, ISOTROPIC, LOWEST_NOISE, Whi
 _CELL_BINS_PER_SHELL = 12_000
 _DARK_OTF, _DARK_SHARE = 1e-2, 0.1  # |H|^2 in this share of the spectrum leaves the noise alone there
 _LOOKED_AT, _WINDOW = 1 << 22, 512  # pixels of a frame that are looked at, and side of a window of a larger one
+_LOOKED_AT_IN_ALL = 1 << 24  # pixels of a stack
 _BAND = 1 << 24  # bytes of rows read at a time
 _ABOVE_ESTIMATE = 1.1  # a fitted sigma may exceed the one seen in the quiet blocks by its scatter only
 
@@ -188,8 +189,11 @@ def fit_signal_spectrum(
 
 
 def fit_frames(frames: Sequence[RowBlocks], psf: Array) -> SignalSpectrum:
-    """Fit the spectrum to frames cut from larger scenes; to `windows_of` those that are large."""
-    return fit_signal_spectrum(np.concatenate([windows_of(frame, psf.shape) for frame in frames]), psf)
+    """Fit the spectrum to frames cut from larger scenes; to `windows_of` those that are large, and to some of very many."""
+    looked_at = min(math.prod(frames[0].shape), _LOOKED_AT)
+    step = -(-len(frames) * looked_at // _LOOKED_AT_IN_ALL)
+    windows = [windows_of(frame, psf.shape) for frame in frames[::step]]
+    return fit_signal_spectrum(windows[0] if len(windows) == 1 else np.concatenate(windows), psf)
 
 
 def windows_of(frame: RowBlocks, psf_shape: Sequence[int]) -> Array:
@@ -199,10 +203,9 @@ def windows_of(frame: RowBlocks, psf_shape: Sequence[int]) -> Array:
     nothing. No window is smaller than eight PSFs, or 512 pixels, on a side.
     """
     shape = frame.shape
-    if len(shape) != 2 or shape[0] * shape[1] <= _LOOKED_AT:
+    sides, counts = _windows(shape, psf_shape)
+    if max(counts) == 1 and sides == shape:
         return frame[:][None]
-    sides = [min(size, max(_WINDOW, 8 * length)) for size, length in zip(shape, psf_shape, strict=True)]
-    counts = [max(1, min(size, math.isqrt(_LOOKED_AT)) // side) for size, side in zip(shape, sides, strict=True)]
     tops, lefts = map(_spread, shape, sides, counts)
     windows = np.empty((len(tops), len(lefts), *sides), frame.dtype)
     for top, row_of_windows in zip(tops, windows, strict=True):
@@ -211,6 +214,24 @@ def windows_of(frame: RowBlocks, psf_shape: Sequence[int]) -> Array:
             for left, window in zip(lefts, row_of_windows, strict=True):
                 window[part] = band[:, left : left + sides[1]]
     return windows.reshape((-1, *sides))
+
+
+def bytes_of_fit(planes: int, shape: Sequence[int], psf_shape: Sequence[int], itemsize: int) -> int:
+    """About the memory that `fit_frames` takes at most."""
+    sides, counts = _windows(tuple(shape), psf_shape)
+    window = math.prod(sides)
+    looked_at = max(window, min(planes * math.prod(counts) * window, _LOOKED_AT_IN_ALL))
+    return (1 if planes == 1 else 2) * looked_at * itemsize + 4 * window * np.dtype(np.float64).itemsize
+
+
+def _windows(shape: tuple[int, ...], psf_shape: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The sides of a window, and how many there are along each axis."""
+    if len(shape) != 2 or math.prod(shape) <= _LOOKED_AT:
+        return shape, (1,) * len(shape)
+    sides = tuple(min(size, max(_WINDOW, 8 * length)) for size, length in zip(shape, psf_shape, strict=True))
+    return sides, tuple(
+        max(1, min(size, math.isqrt(_LOOKED_AT)) // side) for size, side in zip(shape, sides, strict=True)
+    )
 
 
 def _spread(size: int, side: int, count: int) -> list[int]:

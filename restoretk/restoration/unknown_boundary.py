@@ -21,6 +21,7 @@ from restoretk.convolution.sweeps import LARGE, empty_spectrum, transform_rows
 from restoretk.restoration._ring import Ring, SideInverses
 from restoretk.restoration._ring_product import RingProduct
 
+ITERATIONS, TOLERANCE = 28, 5e-4  # see `extend_unknown`
 _HOLES = (0.75, 1e-4, 0.1)  # exponent, floor and weight of 0.1 (Q / max Q + 1e-4)^-0.75, see extend_unknown
 
 
@@ -30,8 +31,8 @@ def extend_unknown(
     torus: Sequence[int],
     *,
     mask: Array | None = None,
-    iterations: int = 28,
-    tolerance: float = 5e-4,
+    iterations: int = ITERATIONS,
+    tolerance: float = TOLERANCE,
 ) -> tuple[Array, int]:
     """Complete planes on a torus by the conditional mean of their unknown pixels, and count the FFT pairs.
 

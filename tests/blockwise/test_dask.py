@@ -106,7 +106,7 @@ def test_nothing_is_computed_before_it_is_asked_for() -> None:
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        ({"boundary": "reflect"}, "boundary must be one of wrap to be had in blocks, got 'reflect'"),
+        ({"boundary": "reflect"}, "boundary must be wrap to be had on Dask, got 'reflect'"),
         ({"method": "wienr"}, "method must be one of"),
         ({"psf": np.full((302, 1), 1 / 302)}, "larger than the image"),
         ({"image": np.zeros((30, 30), complex)}, "image must hold integers or floats"),

@@ -40,7 +40,7 @@ def test_the_pixels_are_those_in_memory_and_what_was_done_is_told(image: Array, 
     assert told["parameters"]["noise_to_signal"] == 0.02
     assert told["shape"] == [1, 701, 523]
     assert "wiener: noise_to_signal=0.02" in done.stderr
-    expected = wiener(image, np.load(tmp_path / "psf.npy"), noise_to_signal=0.02, boundary="wrap")
+    expected = wiener(image, np.load(tmp_path / "psf.npy"), noise_to_signal=0.02)
     assert np.abs(tifffile.imread(tmp_path / "out.tif").astype(int) - expected).max() <= 1
     quiet = run("in.tif", "--psf", "psf.npy", *METHOD, "-o", "out.tif", "--force", "--quiet", cwd=tmp_path)
     assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
@@ -61,9 +61,44 @@ def test_the_pixels_are_those_in_memory_and_what_was_done_is_told(image: Array, 
         (["in.tif", "--psf", "disc:radius=2", "-o", "out.tif"], 2, "did you mean 'disk'"),
         (["in.tif", "--psf", "disk:radius=2", "--method", "wienr", "-o", "out.tif"], 2, "did you mean 'wiener'"),
         (
-            ["in.tif", "--psf", "disk:radius=2", "-o", "out.tif", "--boundary", "reflect"],
+            ["in.tif", "--psf", "disk:radius=2", "-o", "out.tif", "--boundary", "taper"],
             2,
-            "noise_to_signal must be a number",
+            "boundary must be wrap or reflect",
+        ),
+        (
+            [
+                "in.tif",
+                "--psf",
+                "disk:radius=2",
+                "-o",
+                "out.tif",
+                "--boundary",
+                "wrap",
+                "--method",
+                "wiener:boundary=edge",
+            ],
+            2,
+            "both say the boundary",
+        ),
+        (
+            [
+                "in.tif",
+                "--psf",
+                "disk:radius=2",
+                "-o",
+                "out.zarr",
+                "--scheduler",
+                "tcp://127.0.0.1:9",
+                "--memory",
+                "1G",
+            ],
+            2,
+            "--memory cannot be had with --scheduler",
+        ),
+        (
+            ["gone.zarr", "--psf", "disk:radius=2", "-o", "out.zarr", "--scheduler", "tcp://127.0.0.1:9"],
+            1,
+            "gone.zarr: No such file",
         ),
         (["in.tif", "--psf", "disk:radius=2", "-o", "out.tif", "--memory", "20M"], 1, "memory must be at least"),
         (["in.tif", "--psf", "disk:radius=2", "-o", "out.tif", "--memory", "a lot"], 2, "is not an amount"),
@@ -101,7 +136,10 @@ def test_work_that_is_stopped_goes_on_with_resume(number: signal.Signals, code: 
     process.send_signal(number)
     said = process.communicate()[1]
     assert process.returncode == code, said
-    assert said.count("\n") == 1
+    assert said.splitlines() == [
+        "restoretk: what is done is kept in .restoretk-out.npy: --resume goes on with it",
+        f"restoretk: error: {'interrupted' if number == signal.SIGINT else 'terminated'}",
+    ]
     assert not (tmp_path / "out.npy").exists()
     assert journal.exists()
     assert run(*words, "--resume", cwd=tmp_path).returncode == 0

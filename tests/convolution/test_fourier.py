@@ -60,6 +60,13 @@ def test_fast_shape_is_never_smaller() -> None:
     assert all(fast >= size for fast, size in zip(fast_shape((97, 1021, 1)), (97, 1021, 1), strict=True))
 
 
+def test_a_near_fast_shape_is_no_larger() -> None:
+    sizes = range(1, 3000)
+    near, fast = fast_shape(sizes, near=True), fast_shape(sizes)
+    assert all(size <= one <= other for size, one, other in zip(sizes, near, fast, strict=True))
+    assert near != fast
+
+
 def test_a_psf_larger_than_the_grid_is_refused() -> None:
     with pytest.raises(ValueError, match=r"psf of shape \(5, 9\) is larger than the image \(8, 8\)"):
         psf_to_otf(np.ones((5, 9)), (8, 8))
