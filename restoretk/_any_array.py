@@ -57,6 +57,12 @@ def namespace(*arrays: AnyArray) -> Any:
     return _compat().array_namespace(*arrays)
 
 
+def numpy_dtype(dtype: Any) -> Any:
+    """The dtype of another library as the name that NumPy knows it by; anything else as it is."""
+    foreign = not isinstance(dtype, (str, type, np.dtype)) and type(dtype).__module__.partition(".")[0] != "numpy"
+    return str(dtype).rpartition(".")[2] if foreign else dtype
+
+
 def to_host(array: AnyArray) -> Array:
     """A detached copy, or view, of an array as one of NumPy."""
     compat = _compat()
@@ -91,6 +97,11 @@ def beside(values: Any, like: AnyArray, dtype: Any = None) -> AnyArray:
     host = np.ascontiguousarray(values).reshape(np.shape(values))
     host = host if host.flags.writeable else host.copy()  # PyTorch shares memory, and warns of what it may not write to
     return namespace(like).asarray(host, dtype=dtype, device=device)
+
+
+def device_of(array: AnyArray) -> Any:
+    """Where the array lies."""
+    return _compat().device(array)
 
 
 def asks_for_gradient(*values: Any) -> bool:
@@ -153,6 +164,8 @@ def to_dtype(result: AnyArray, dtype: Any, unit: int = 0) -> AnyArray:
     if not is_integral(dtype, xp):
         largest = min(float(xp.finfo(dtype).max), float(xp.finfo(result.dtype).max))
         return xp.astype(xp.clip(result, -largest, largest), dtype)
+    if asks_for_gradient(result):
+        raise ValueError(f"gradients do not flow through integers: the image must hold floats, got dtype {dtype}")
     info = xp.iinfo(dtype)
     levels = xp.round(xp.astype(result, xp.float64) * float(info.max))
     # As in restoretk._arrays.to_dtype: float64 rounds 2**63 - 1 up to 2**63, so the highest level is set apart.

@@ -49,13 +49,17 @@ def as_array(values: npt.ArrayLike, name: str) -> Array:
     Raises
     ------
     TypeError
-        For masked arrays, in a list too.
+        For masked arrays, in a list too, and tensors that NumPy cannot read.
     ValueError
         For nested lists of different lengths.
     """
     refuse_masked(values, name)
     try:
         return np.asarray(values)
+    except RuntimeError as error:  # PyTorch's, for a tensor that asks for a gradient
+        raise TypeError(
+            f"{name} is a {type(values).__name__} that NumPy cannot read beside its own: {error}"
+        ) from error
     except ValueError as error:
         raise ValueError(f"{name} must be an array or nested lists of equal length: {error}") from error
 
@@ -128,14 +132,26 @@ def as_float_image(image: npt.ArrayLike, name: str = "image") -> tuple[Array, np
     if dtype.kind == "f":
         check_finite(array, name)
         return array.astype(np.float64 if dtype.itemsize == 8 else np.float32, copy=False), dtype
-    working = np.float32 if dtype.itemsize <= 2 else np.float64
-    if dtype.itemsize > 2 and 0 < (highest := int(array.max())) <= np.iinfo(np.uint16).max:
-        warnings.warn(
-            f"{name} of dtype {dtype} holds integers up to {highest}, which are read as fractions of {np.iinfo(dtype).max}: "
-            f"for other units pass uint8, uint16 or floats",
-            stacklevel=3,
-        )
-    return (array / np.asarray(np.iinfo(dtype).max, working)).astype(working, copy=False), dtype
+    if caution := dark_integers(array, name):
+        warnings.warn(caution, stacklevel=3)
+    return fractions_of_range(array), dtype
+
+
+def fractions_of_range(integers: Array) -> Array:
+    """Integers as floats in which the highest that their dtype holds is 1."""
+    working = np.float32 if integers.dtype.itemsize <= 2 else np.float64
+    return (integers / np.asarray(np.iinfo(integers.dtype).max, working)).astype(working, copy=False)
+
+
+def dark_integers(integers: Array, name: str) -> str:
+    """A sentence for integers of 32 or 64 bits that would fit into 16: as fractions of their range they are all but 0."""
+    dtype = integers.dtype
+    if dtype.kind == "f" or dtype.itemsize <= 2 or not 0 < (highest := int(integers.max())) <= np.iinfo(np.uint16).max:
+        return ""
+    return (
+        f"{name} of dtype {dtype} holds integers up to {highest}, which are read as fractions of {np.iinfo(dtype).max}: "
+        f"for other units pass uint8, uint16 or floats"
+    )
 
 
 def to_dtype(result: Array, dtype: np.dtype[Any]) -> Array:

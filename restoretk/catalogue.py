@@ -131,7 +131,7 @@ def make_method(spec: str) -> tuple[str, dict[str, Any]]:
     >>> make_method("wiener:noise_to_signal=0.01")
     ('wiener', {'noise_to_signal': 0.01})
     """
-    return bind(spec, METHODS, "method", exclude=("image", "psf", "channel_axis"))
+    return bind(spec, METHODS, "method", exclude=("image", "psf", "channel_axis", "out"))
 
 
 def make_kernel(spec: str) -> Callable[[int], Array | KernelBank]:

@@ -72,6 +72,9 @@ def degrade(
 
     Notes
     -----
+    Tensors and other arrays stay what and where they are, and gradients flow through the blur. To a gradient the noise is
+    the constant that was added: none flows through Poisson noise, rounding or JPEG, nor is any stopped by them.
+
     The inverse crime is to simulate with the very model that is then inverted: most of all, to blur circularly and
     restore with the FFT, which knows that the picture continues at its opposite edge. No camera does that, and
     results on such data are too good. So the default is a linear convolution of a scene that goes on beyond the

@@ -10,7 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from restoretk import conv_transpose, degrade, inverse_filter, regularized_filter, upsample, wiener
+from restoretk import (
+    conv_transpose,
+    degrade,
+    inverse_filter,
+    plan_restoration,
+    regularized_filter,
+    restore,
+    upsample,
+    wiener,
+)
 from restoretk._any_array import is_foreign
 from restoretk._arrays import Array
 
@@ -287,6 +296,7 @@ def test_gradients_flow_through_enlarging() -> None:
         (lambda x: wiener(x, PSF), "gradients do not flow beyond the boundary 'unknown'"),
         (lambda x: wiener(x, PSF, boundary="wrap", mask=np.zeros((24, 25), bool)), "gradients do not flow with mask"),
         (lambda x: upsample(x, 2, kernel="bank"), "gradients do not flow through a bank"),
+        (lambda x: restore(x, PSF).image, "gradients do not flow through the record"),
     ],
 )
 def test_a_gradient_that_cannot_flow_is_refused_and_never_cut(call: Callable[[Any], Any], says: str) -> None:
@@ -297,6 +307,98 @@ def test_a_gradient_that_cannot_flow_is_refused_and_never_cut(call: Callable[[An
     with torch.no_grad():
         assert call(image).shape[0] in (24, 48)
     assert call(image.detach()).shape[0] in (24, 48)
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (
+            lambda h: wiener(levels(), h, noise_to_signal=0.1, boundary="wrap"),
+            "through integers: the image must hold floats",
+        ),
+        (lambda h: degrade(levels(), h), "through integers"),
+        (lambda h: upsample(levels(), 2, kernel=h[0] / h[0].sum() * 2), "through integers"),
+        (
+            lambda h: regularized_filter(torch_of(scene(24, 25)), PSF, regularization=0.1, operator=h, boundary="wrap"),
+            "gradients do not flow to operator",
+        ),
+        (
+            lambda h: wiener(torch_of(scene(3, 2)), np.ones((1, 1)), noise_to_signal=h, boundary="wrap"),
+            "gradients do not flow to noise_to_signal",
+        ),
+        (
+            lambda h: inverse_filter(torch_of(scene(24, 25)), PSF, cutoff=h[0, 1], boundary="wrap"),
+            "gradients do not flow to cutoff",
+        ),
+        (lambda h: wiener(scene(24, 25), h, noise_to_signal=0.1), "that NumPy cannot read beside its own"),
+        (lambda h: plan_restoration((24, 25), h), "gradients flow through a plan to the image alone"),
+    ],
+)
+def test_a_gradient_to_what_cannot_have_one_is_refused(call: Callable[[Any], Any], says: str) -> None:
+    (psf,) = tensors(PSF)
+    with pytest.raises((TypeError, ValueError), match=says):
+        call(psf)
+
+
+def torch_of(array: Array) -> Any:
+    return pytest.importorskip("torch", reason="gradients are PyTorch's").from_numpy(array)
+
+
+def levels() -> Any:
+    return torch_of(np.rint(255 * scene(24, 25)).astype(np.uint8))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8])
+@pytest.mark.parametrize(
+    ("method", "boundary"),
+    [
+        ("wiener:noise_to_signal=0.02", "wrap"),
+        ("wiener:noise_to_signal=0.02", "taper"),
+        ("wiener:noise_to_signal=0.02", "unknown"),
+        ("regularized_filter:regularization=0.01", "reflect"),
+        ("regularized_filter", "symmetric"),
+        ("inverse_filter:cutoff=0.21", "edge"),
+    ],
+)
+def test_a_plan_and_a_record_take_what_the_method_takes(
+    library: Library, method: str, boundary: str, dtype: Any
+) -> None:
+    plan = plan_restoration((45, 52, 3), PSF, method, dtype=dtype, boundary=boundary, channel_axis=-1)
+    for seed in range(2):
+        image = scene(45, 52, 3) * (0.5 + seed / 2)
+        image = np.rint(255 * image).astype(dtype) if dtype is np.uint8 else image.astype(dtype)
+        expected = plan(image)
+        found = plan(library.make(image))
+        record = restore(library.make(image), PSF, method, boundary=boundary, channel_axis=-1)
+        for each in (found, record.image):
+            back = library.back(each)
+            assert back.dtype == dtype
+            np.testing.assert_allclose(
+                back.astype(float), expected.astype(float), atol=1 if dtype is np.uint8 else 1e-5, rtol=0
+            )
+
+
+def test_a_plan_for_a_dtype_of_torch_learns_its_picture() -> None:
+    (image,) = tensors(scene(8, 9))
+    plan = plan_restoration((8, 9), PSF, "wiener:noise_to_signal=0.05", dtype=image.dtype, boundary="wrap")
+    check_gradient(plan, image)
+    check_gradient(plan, image)
+    with pytest.raises(ValueError, match=r"dtype float64 of the plan, got \(8, 9\) and float32"):
+        plan(image.detach().float())
+    with pytest.raises(TypeError, match="out must be None"):
+        plan(image.detach(), out=np.empty((8, 9)))
+
+
+def test_a_strength_may_be_an_array_of_one_number(library: Library) -> None:
+    image = scene(24, 25)
+    expected = wiener(image, PSF, noise_to_signal=0.02, boundary="wrap")
+    np.testing.assert_array_equal(wiener(image, PSF, noise_to_signal=np.array([0.02]), boundary="wrap"), expected)
+    strength = library.make(np.array([0.02]))
+    found = wiener(library.make(image), PSF, noise_to_signal=strength, boundary="wrap")
+    np.testing.assert_allclose(library.back(found), expected, atol=1e-12)
+    found = regularized_filter(library.make(image), PSF, regularization=strength, boundary="wrap")
+    expected = regularized_filter(image, PSF, regularization=0.02, boundary="wrap")
+    np.testing.assert_allclose(library.back(found), expected, atol=1e-12)
 
 
 def test_half_precision_is_worked_on_as_float32() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,11 +50,19 @@ def dask_restoration(
     image: da.Array, psf: npt.ArrayLike, method: str, **options: Any
 ) -> tuple[da.Array, dict[str, float | str]]:
     """The array of `restore_dask`, and the parameters that were chosen."""
+    if not hasattr(image, "rechunk"):
+        raise TypeError(f"image must be a Dask array, got {type(image).__name__}: dask.array.from_array makes one")
     method, options = spelled_out(method, options)
     check_options(options, ("wrap",), "on Dask")
     kernel = check_psf(psf).astype(np.float64)
     if kernel.ndim != 2 or image.ndim < 2:
         raise ValueError(f"psf and image must have two axes and at least two, got {kernel.shape} and {image.shape}")
+    if image.dtype.kind in "iu" and image.dtype.itemsize > 2:
+        warnings.warn(
+            f"image of dtype {image.dtype} is read as fractions of {np.iinfo(image.dtype).max}: for other units pass uint8, "
+            f"uint16 or floats",
+            stacklevel=3,
+        )
     rows, columns = image.shape[-2:]
     if kernel.shape[0] > rows or kernel.shape[1] > columns:
         raise ValueError(f"psf of shape {kernel.shape} is larger than the image {(rows, columns)}")
@@ -137,15 +146,16 @@ class _DaskRows:
         raise TypeError("a Dask array is not written to")
 
 
-def _rows_forward(block: Array) -> Array:
+def _rows_forward(block: Array, *, block_info: Any = None) -> Array:
     """The real FFT of every row of a block, whatever axes it has."""
+    first = block_info[0]["array-location"][-2][0]
     lead = block.shape[:-1]
     flat = block.reshape(-1, block.shape[-1])
     dtype = working_dtype(block.dtype)
     spectra = np.empty((len(flat), block.shape[-1] // 2 + 1), np.result_type(dtype, np.complex64))
     transforms = lines()
     for part in blocks(len(flat), block.shape[-1] * dtype.itemsize, _SUB_BLOCK // 2, 1):
-        transforms.rows(as_floats(flat[part], part.start), spectra[part])
+        transforms.rows(as_floats(flat[part], first + part.start), spectra[part])
     return spectra.reshape(*lead, spectra.shape[-1])
 
 

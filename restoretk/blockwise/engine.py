@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from restoretk._arrays import Array, as_float_image, check_finite, to_dtype, unit_of
+from restoretk._arrays import Array, check_finite, fractions_of_range, to_dtype, unit_of
 from restoretk.blockwise.journal import Journal
 from restoretk.blockwise.scratch import DamagedScratchError, SpectrumFile, checksum, checksums
 from restoretk.blockwise.stores import Sink, Source, StoreError
@@ -114,7 +114,7 @@ def working_dtype(stored: np.dtype[Any]) -> np.dtype[Any]:
 def as_floats(rows: Array, first: int) -> Array:
     """Rows of a source as floats; ValueError for what a filter cannot work on, with the number of the row."""
     if rows.dtype.kind != "f":
-        return as_float_image(rows)[0]
+        return fractions_of_range(rows)
     check_finite(rows, f"image, from row {first} on,")
     if unit_of(rows):
         raise ValueError(f"image holds numbers of extreme size from row {first} on: scale them to about 1")

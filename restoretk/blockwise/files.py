@@ -94,6 +94,8 @@ def restore_file(
         process at the same work.
     """
     source, output = Path(source), Path(output)
+    if not isinstance(memory, (int, np.integer)):
+        raise TypeError(f"memory must be a whole number of bytes, got {memory!r}")
     method, options = spelled_out(method, options)
     options.setdefault("boundary", "unknown")
     check_options(options, ("wrap", *EXTENDED, "unknown"), "in blocks")
@@ -152,7 +154,7 @@ def check_output(source: Path, output: Path, *, overwrite: bool, resume: bool = 
         raise FileExistsError(f"the output {output} is the same as the input: give it another name")
     if output.exists() and not overwrite:
         finished = ", and no work on it is unfinished" if resume and not unfinished(output).exists() else ""
-        raise FileExistsError(f"the output {output} exists{finished}: overwriting it must be asked for (--force)")
+        raise FileExistsError(f"the output {output} exists{finished}: overwrite=True replaces it")
     if output.is_dir() and not any((output / name).exists() for name in ("zarr.json", ".zarray", ".zgroup")):
         raise IsADirectoryError(f"the output {output} is a folder that is no Zarr: give another name")
 
@@ -201,8 +203,8 @@ def work_folder(
             raise BlockingIOError(f"another process is making {output}") from None
         if unfinished_work(output) and not (resume or overwrite):
             raise FileExistsError(
-                f"work on {output} was cut off and is kept in {folder}: to go on with it (--resume) or to begin anew "
-                f"(--force) must be asked for"
+                f"work on {output} was cut off and is kept in {folder}: resume=True goes on with it, overwrite=True begins "
+                f"anew"
             )
         for_scratch = _scratch_folder(output, folder, None if scratch is None else Path(scratch), resume=resume)
         yield folder, for_scratch

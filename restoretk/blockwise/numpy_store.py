@@ -22,9 +22,12 @@ class NumpySource(PlainFile):
             shape, fortran, dtype = read(file)
             offset = file.tell()
         check_kind(dtype)
-        if fortran or len(shape) < 2:
+        if len(shape) < 2:
+            raise StoreError(f"holds an array of shape {shape}, which has no rows and columns")
+        if fortran:
             raise StoreError(
-                f"holds an array of shape {shape}{' in Fortran order' if fortran else ''}, not rows of planes"
+                f"holds an array of shape {shape} in Fortran order, of which no rows can be read: save it by "
+                f"np.save(path, np.ascontiguousarray(array))"
             )
         planes = int(np.prod(shape[:-2], dtype=np.int64))
         size = shape[-2] * shape[-1] * dtype.itemsize

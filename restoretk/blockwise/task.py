@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from restoretk._arrays import Array
+from restoretk._arrays import Array, dark_integers
 from restoretk._version import __version__
 from restoretk.blockwise.choosing import choose_filter, columns_to_look_at, is_fixed
 from restoretk.blockwise.completing import Rings
@@ -104,7 +104,13 @@ def do_task(
         engine.close()
     record = {"method": task.method, **decided.parameters, "boundary": boundary, "restoretk": __version__}
     sink.commit(output, record)
-    warnings = [*_begun_anew(journal), *_seam(planes, boundary), task.space.warning, *decided.warnings]
+    warnings = [
+        *_begun_anew(journal),
+        *_seam(planes, boundary),
+        _dark_integers(source),
+        task.space.warning,
+        *decided.warnings,
+    ]
     return {
         "method": task.method,
         "parameters": dict(decided.parameters),
@@ -123,6 +129,16 @@ def _begun_anew(journal: Journal) -> list[str]:
     if not journal.differing:
         return []
     return [f"the work that had been begun was another ({', '.join(journal.differing)} differed): all was done anew"]
+
+
+def _dark_integers(source: Source) -> str:
+    """A warning for integers that are small for their dtype, from a few bands of rows."""
+    if source.dtype.kind == "f" or source.dtype.itemsize <= 2:
+        return ""
+    planes, rows, _ = source.shape
+    starts = np.linspace(0, max(0, rows - _ROWS_OF_BAND), _BANDS).astype(int)
+    bands = [slice(int(start), min(int(start) + _ROWS_OF_BAND, rows)) for start in starts]
+    return dark_integers(np.stack([source.read(plane, band) for plane in range(planes) for band in bands]), "image")
 
 
 def _seam(planes: SourcePlanes, boundary: str) -> list[str]:

@@ -6,6 +6,7 @@ import json
 import math
 import zlib
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 from restoretk._arrays import Array
 from restoretk.blockwise.numpy_store import check_kind
 from restoretk.blockwise.stores import PlainFile, Source, StoreError, take_up
+from restoretk.image_files.quiet import logged_errors_raised
 
 _NONE, _DEFLATE = (1,), (8, 32946)  # TIFF 6.0, Compression
 _BLACK_IS_ZERO, _RGB = 1, 2  # TIFF 6.0, PhotometricInterpretation
@@ -27,12 +29,11 @@ class TiffSource:
     def __init__(self, path: Path) -> None:
         import tifffile
 
-        self._tiff = tifffile.TiffFile(path)
-        try:
-            self._read_layout()
-        except BaseException:
-            self._tiff.close()
-            raise
+        with ExitStack() as until_read:
+            with logged_errors_raised(StoreError):
+                self._tiff = until_read.enter_context(tifffile.TiffFile(path))
+                self._read_layout()
+            until_read.pop_all()
         self._plain = self._as_plain_file(path)
 
     def _read_layout(self) -> None:
@@ -42,8 +43,11 @@ class TiffSource:
         page: Any = series.keyframe
         check_kind(page.dtype)
         if int(page.photometric) not in (_BLACK_IS_ZERO, _RGB) or page.extrasamples:
+            colours = getattr(page.photometric, "name", page.photometric)
+            extra = f" and {len(page.extrasamples)} samples beside them" if page.extrasamples else ""
             raise StoreError(
-                "is a TIFF with transparency, a palette or colours other than grey and RGB, not filtered in blocks"
+                f"is a TIFF of {colours} colours{extra}: only grey (MINISBLACK) and RGB are filtered in blocks, without "
+                f"transparency"
             )
         if page.tags.valueof(274, default=1) != 1:
             raise StoreError(

@@ -49,6 +49,13 @@ class LazyGroup(click.Group):
             ctx.fail(f"there is no command {args[0]!r}{hint}: choose from {', '.join(self._table)}")
         return super().resolve_command(ctx, args)
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Read the options that stand before the command."""
+        try:
+            return super().make_context(*args, **extra)
+        except click.UsageError as error:
+            raise misuse_of(error) from error
+
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command: bad data is one line on stderr and exit code 1, a bad option 2, Ctrl-C 130."""
         with warnings.catch_warnings():
@@ -63,8 +70,7 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except click.UsageError as error:
-            vars(error)["message"] = one_line(error)  # click marks it as final
-            raise
+            raise misuse_of(error) from error
         except click.ClickException as error:
             if type(error) is click.ClickException:  # one that is neither about usage nor ours
                 raise Failure(error.message, exit_code=error.exit_code) from error
@@ -93,6 +99,25 @@ class Failure(click.ClickException):
         if self.with_trace and self.__cause__ is not None:
             click.echo("".join(traceback.format_exception(self.__cause__)).rstrip(), err=file is None, file=file)
         click.echo(f"restoretk: error: {self.message}", err=file is None, file=file)
+
+
+class Misuse(click.UsageError):
+    """A wrong call, as the usage of the command and one line ``restoretk: error: ...``."""
+
+    def __init__(self, error: click.UsageError) -> None:
+        super().__init__(one_line(error.format_message()), error.ctx)
+
+    def show(self, file: Any = None) -> None:
+        """Print it on stderr."""
+        if self.ctx is not None:
+            usage, path = self.ctx.get_usage(), self.ctx.command_path
+            click.echo(f"{usage}\nTry '{path} --help' for help.\n", err=file is None, file=file)
+        click.echo(f"restoretk: error: {self.message}", err=file is None, file=file)
+
+
+def misuse_of(error: click.UsageError) -> click.UsageError:
+    """The error as one of ours, unless it is one or is the help that a command without arguments prints."""
+    return error if isinstance(error, (Misuse, click.exceptions.NoArgsIsHelpError)) else Misuse(error)
 
 
 def failure_of(error: Exception, *, about: str = "") -> Failure:
@@ -134,6 +159,8 @@ _IN_OPTIONS = {
     "per_channel=True": "--method NAME:per_channel=true",
     "a given noise_to_signal": "--method wiener:noise_to_signal=NUMBER",
     "subtract_background(psf) takes it off": "restoretk psf FILE --subtract-background -o clean.npy takes it off",
+    "overwrite=True": "--force",
+    "resume=True": "--resume",
     "needs the channel_axis of an image": "needs channels (--channel-axis) in a picture",
     "pass channel_axis=-1": "--channel-axis -1 says so",
 }

@@ -70,7 +70,7 @@ def _refuse_what_is_there(
                     f"the output {shown(path)} is the same file as the input {shown(source)}: give it another name"
                 )
     if not overwrite and not replace_input:
-        raise FileExistsError(f"the output {shown(path)} exists: overwriting it must be asked for (--force)")
+        raise FileExistsError(f"the output {shown(path)} exists: overwrite=True replaces it")
 
 
 def _is(source: str | Path, target: os.stat_result) -> bool:

@@ -1,7 +1,8 @@
-"""Silence for libraries in C that write about broken files straight to the terminal."""
+"""Broken files and other libraries: silence for those in C that write to the terminal, errors for what is only logged."""
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
@@ -10,6 +11,24 @@ from contextlib import contextmanager
 
 _ONE_AT_A_TIME = threading.RLock()  # the descriptor is of the whole process
 _STDERR = 2
+
+
+@contextmanager
+def logged_errors_raised(kind: type[Exception]) -> Iterator[None]:
+    """Raise what tifffile only logs: it fills pixels that it cannot find with zeros and goes on."""
+    errors: list[str] = []
+    handler = logging.Handler(logging.ERROR)
+    handler.emit = lambda record: errors.append(record.getMessage())  # type: ignore[method-assign] # no class for a line
+    logger = logging.getLogger("tifffile")
+    logger.addHandler(handler)
+    propagate, logger.propagate = logger.propagate, False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = propagate
+    if errors:
+        raise kind(f"is a damaged TIFF: {' '.join(errors[0].split())}")
 
 
 @contextmanager

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-import logging
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -17,6 +14,7 @@ from restoretk.image_files import exif, xmp
 from restoretk.image_files.deep import decode_deep
 from restoretk.image_files.limits import Limits
 from restoretk.image_files.microscopy import Microscopy, imagej_of, ome_of
+from restoretk.image_files.quiet import logged_errors_raised
 from restoretk.image_files.record import Decoded, Refusal
 from restoretk.image_files.tiff_layout import check_directories, check_segments
 
@@ -38,7 +36,7 @@ def decode_tiff(data: bytes, limits: Limits) -> Decoded | None:
     import tifffile
 
     check_directories(data, limits)
-    with _logged_errors_refused(), tifffile.TiffFile(io.BytesIO(data), is_ome=False) as tiff:
+    with logged_errors_raised(Refusal), tifffile.TiffFile(io.BytesIO(data), is_ome=False) as tiff:
         page = tiff.pages.first
         if page.dtype is None:
             raise Refusal(f"has pixels of {page.bitspersample} bits of a kind that is not read here")
@@ -144,24 +142,6 @@ def _by_libvips(data: bytes, page: Any) -> tuple[Array, str]:
     if pixels.dtype != page.dtype or pixels.shape[axes.index("Y")] != page.imagelength:
         raise Refusal(f"is a TIFF of {page.dtype} by {_word(page.compression)}, which cannot be read exactly here")
     return pixels, axes
-
-
-@contextmanager
-def _logged_errors_refused() -> Iterator[None]:
-    """Refuse what tifffile only logs: it fills pixels that it cannot find with zeros and goes on."""
-    errors: list[str] = []
-    handler = logging.Handler(logging.ERROR)
-    handler.emit = lambda record: errors.append(record.getMessage())  # type: ignore[method-assign] # no class for a line
-    logger = logging.getLogger("tifffile")
-    logger.addHandler(handler)
-    propagate, logger.propagate = logger.propagate, False
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.propagate = propagate
-    if errors:
-        raise Refusal(f"is a damaged TIFF: {' '.join(errors[0].split())}")
 
 
 def _plain(page: Any, tifffile: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any
@@ -11,8 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from restoretk._any_array import asks_for_gradient, beside, is_foreign, on_host, to_host
 from restoretk._arrays import Array
 from restoretk._grammar import OptionError, check_choice, parse_spec
+from restoretk.restoration._any_array import Method
 from restoretk.restoration._frequency_domain import LinearFilter
 from restoretk.restoration._problem import Problem
 from restoretk.restoration.inverse import decide as _decide_inverse
@@ -103,7 +106,15 @@ def restore(
     """
     method, options = spelled_out(method, options)
     options = {"boundary": boundary, "channel_axis": channel_axis} | options
-    return _RECORD[method](image, psf, **options).restoration()
+    if not is_foreign(image):
+        return _RECORD[method](image, psf, **options).restoration()
+    if asks_for_gradient(image, psf, *options.values()):
+        raise ValueError(
+            f"gradients do not flow through the record of a restoration: call {method}, or detach the image"
+        )
+    there = {name: on_host(value) for name, value in options.items()}
+    found: Restoration = _RECORD[method](to_host(image), on_host(psf), **there).restoration()
+    return replace(found, image=beside(found.image, image))
 
 
 def plan_restoration(
@@ -155,7 +166,7 @@ def plan_restoration(
     """
     method, options = spelled_out(method, options)
     options = {"boundary": boundary, "channel_axis": channel_axis} | options
-    return RestorationPlan(shape, dtype, psf, _DECIDE[method], options)
+    return RestorationPlan(shape, dtype, psf, Method(METHODS[method], _DECIDE[method]), options)
 
 
 def decide_on(problem: Problem, psf: npt.ArrayLike, method: str, options: Mapping[str, Any]) -> LinearFilter:
@@ -169,6 +180,8 @@ def spelled_out(method: str, options: dict[str, Any]) -> tuple[str, dict[str, An
     """The name of a method and its options, those of the spec among them."""
     method, spelled = parse_spec(method)
     check_choice(method, METHODS, "method")
+    for name in spelled.keys() & options.keys():
+        raise OptionError(f"{name} is given twice: as {spelled[name]!r} in the method and as {options[name]!r}")
     options = spelled | options
     parameters = inspect.signature(METHODS[method]).parameters.values()
     known = [each.name for each in parameters if each.kind is each.KEYWORD_ONLY and each.name != "out"]

@@ -5,6 +5,8 @@ A parameter that a rule chooses is chosen by the NumPy code on a copy on the hos
 
 from __future__ import annotations
 
+import inspect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +18,7 @@ from restoretk._any_array import (
     as_float,
     asks_for_gradient,
     beside,
+    device_of,
     is_foreign,
     namespace,
     on_host,
@@ -49,9 +52,33 @@ class Method:
         """The name in METHODS."""
         return self.restore.__name__
 
+    def every_option(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Its options: those given, and the defaults of the others."""
+        known = inspect.signature(self.restore).parameters.values()
+        return {each.name: each.default for each in known if each.kind is each.KEYWORD_ONLY} | dict(given)
 
-def restore_anywhere(method: Method, image: AnyArray, psf: Any, options: Mapping[str, Any]) -> AnyArray:
+
+@dataclass(frozen=True)
+class _Prepared:
+    """What a filter needs besides the picture, on its device: PSFs, torus, conj(H) and transfer function (K, 1, *half)."""
+
+    psfs: list[AnyArray]
+    torus: tuple[int, ...]
+    conj_otf: AnyArray
+    transfer: AnyArray
+
+
+#: What was prepared before for one PSF, one shape and fixed options, by library, device and dtype.
+Preparations = dict[tuple[str, str, str], _Prepared]
+
+
+def restore_anywhere(
+    method: Method, image: AnyArray, psf: Any, options: Mapping[str, Any], before: Preparations | None = None
+) -> AnyArray:
     """What a linear method makes of an image of another library: an array of the same kind, shape, dtype and device.
+
+    With ``before``, which is added to, nothing is prepared twice: for images of one shape, no rule and no gradients but to
+    the image.
 
     Raises
     ------
@@ -65,7 +92,7 @@ def restore_anywhere(method: Method, image: AnyArray, psf: Any, options: Mapping
     off = [name for name in _HOST_ONLY if options.get(name) is not None and options[name] is not False]
     if off or options["boundary"] not in _ON_DEVICE:
         return _by_way_of_the_host(method, image, psf, options, off)
-    return _on_device(method, image, psf, options)
+    return _on_device(method, image, psf, options, before)
 
 
 def _by_way_of_the_host(
@@ -82,25 +109,40 @@ def _by_way_of_the_host(
     return beside(restored, image)
 
 
-def _on_device(method: Method, image: AnyArray, psf: Any, options: Mapping[str, Any]) -> AnyArray:
+def _on_device(
+    method: Method, image: AnyArray, psf: Any, options: Mapping[str, Any], before: Preparations | None
+) -> AnyArray:
     boundary, axis = options["boundary"], options["channel_axis"]
     xp = namespace(image)
     working, unit = as_float(image)
-    psfs = _psfs(psf, working, axis)
-    planes, from_planes = to_planes(working, psfs[0].ndim, axis)
+    prepared = None
+    key = (xp.__name__, str(device_of(image)), str(working.dtype))
+    if before is not None:
+        prepared = before.get(key)
+    if prepared is None:
+        prepared = _prepare(method, image, working, psf, options)
+        if before is not None:
+            before[key] = prepared
+    planes, from_planes = to_planes(working, prepared.psfs[0].ndim, axis)
+    frame, torus = tuple(planes.shape[2:]), prepared.torus
+    if boundary == "taper":
+        planes = taper(planes, prepared.psfs, prepared.conj_otf)
+    elif torus != frame:
+        planes = extend_periodically(planes, torus, boundary)
+    restored = inverse(forward(planes, torus) * prepared.transfer, torus)
+    restored = from_planes(window(restored, [slice(0, size) for size in frame]))
+    return to_dtype(xp.astype(restored, working.dtype, copy=False), image.dtype, unit)
+
+
+def _prepare(method: Method, image: AnyArray, working: AnyArray, psf: Any, options: Mapping[str, Any]) -> _Prepared:
+    psfs = _psfs(psf, working, options["channel_axis"])
+    planes, _ = to_planes(working, psfs[0].ndim, options["channel_axis"])
     frame = tuple(planes.shape[2:])
     if any(side > size for side, size in zip(psfs[0].shape, frame, strict=True)):
         raise ValueError(f"psf of shape {tuple(psfs[0].shape)} is larger than the image {frame}")
-    torus = torus_for(frame, psfs[0].shape, boundary)
+    torus = torus_for(frame, psfs[0].shape, options["boundary"])
     conj_otf = conj_otfs(psfs, torus)
-    if boundary == "taper":
-        planes = taper(planes, psfs, conj_otf)
-    elif torus != frame:
-        planes = extend_periodically(planes, torus, boundary)
-    transfer = _transfer(method, image, psf, options, conj_otf, torus)
-    restored = inverse(forward(planes, torus) * transfer, torus)
-    restored = from_planes(window(restored, [slice(0, size) for size in frame]))
-    return to_dtype(xp.astype(restored, working.dtype, copy=False), image.dtype, unit)
+    return _Prepared(psfs, torus, conj_otf, _transfer(method, image, psf, options, conj_otf, torus))
 
 
 def _psfs(psf: Any, like: AnyArray, channel_axis: int | None) -> list[AnyArray]:
@@ -138,6 +180,7 @@ def _transfer(
 
 
 def _checked_cutoff(cutoff: float) -> float:
+    _refuse_gradient(cutoff, "cutoff")
     if not 0 <= cutoff < 1:
         raise OptionError(f"cutoff must be in [0, 1), got {cutoff}")
     return float(cutoff)
@@ -149,9 +192,10 @@ def _addend(
     """The q of conj(H) / (|H|^2 + q): from a number through which gradients flow, or from what a rule chooses."""
     name = "noise_to_signal" if method.name == "wiener" else "regularization"
     given = options[name]
+    if not isinstance(given, str) and getattr(given, "ndim", 0) > 0 and math.prod(given.shape) == 1:
+        given = given.reshape(()) if isinstance(given, np.ndarray) else namespace(given).reshape(given, ())
     if isinstance(given, str) or getattr(given, "ndim", 0) > 0:
-        if asks_for_gradient(given):
-            raise ValueError(f"gradients do not flow to {name} of shape {tuple(given.shape)}: only to a single number")
+        _refuse_gradient(given, name)
         decided = method.decide(
             to_host(image), on_host(psf), **{key: on_host(value) for key, value in options.items() if value is not None}
         )
@@ -166,8 +210,17 @@ def _addend(
     return strength if method.name == "wiener" else strength * _penalty(psf, options, like, torus)
 
 
+def _refuse_gradient(given: Any, name: str) -> None:
+    if asks_for_gradient(given):
+        raise ValueError(
+            f"gradients do not flow to {name} of shape {tuple(given.shape)}, only to the image, the psf and a single number "
+            f"of strength: detach it"
+        )
+
+
 def _penalty(psf: Any, options: Mapping[str, Any], like: AnyArray, torus: tuple[int, ...]) -> AnyArray:
     """|P|^2, shape (1, 1, *half)."""
+    _refuse_gradient(options["operator"], "operator")
     ndim = len(torus)
     shape = tuple(psf.shape) if hasattr(psf, "shape") else np.shape(psf)
     sides = (

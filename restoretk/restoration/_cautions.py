@@ -12,12 +12,19 @@ from restoretk.restoration.weighted import shot_noise_in
 
 _WHITE_SHARE = 5e-4
 _MOST_CHANNELS, _UNLIKE = 4, 3.0  # times the noise of the quietest channel
+_LARGE, _SPREAD = 0.5, 0.7  # of the frame's sides, and of the width of even light over the whole psf
 _SEAM = 5.0  # times the step beside it; a picture that was blurred periodically has 1 to 2
 
 
 def cautions(problem: Problem) -> tuple[str, ...]:
     """The sentences that hold for any method."""
-    return (*_background(problem), *_unlike_channels(problem), *_seam(problem), *_highlights(problem))
+    return (
+        *_picture_for_psf(problem),
+        *_background(problem),
+        *_unlike_channels(problem),
+        *_seam(problem),
+        *_highlights(problem),
+    )
 
 
 def _seam(problem: Problem) -> tuple[str, ...]:
@@ -51,6 +58,27 @@ def _highlights(problem: Problem) -> tuple[str, ...]:
     return (
         f"{share:.1%} of the pixels are at full white: where they are blown out, mask='saturated' keeps their halo away",
     )
+
+
+def _picture_for_psf(problem: Problem) -> tuple[str, ...]:
+    """A sentence where a psf nearly as large as the frame has light all over, as a picture has."""
+    for psf in problem.psfs:
+        large = all(side > _LARGE * size for side, size in zip(psf.shape, problem.frame, strict=True))
+        if large and psf.size > 1 and all(_spread(psf, axis) > _SPREAD for axis in range(psf.ndim)):
+            return (
+                f"the psf of shape {psf.shape} is nearly as large as the frame {problem.frame} and has light all over: it "
+                f"looks like a picture, not like the blur of one point",
+            )
+    return ()
+
+
+def _spread(psf: Array, axis: int) -> float:
+    """The width of the light along an axis, as a fraction of that of even light."""
+    side = psf.shape[axis]
+    light = psf.sum(axis=tuple(other for other in range(psf.ndim) if other != axis), dtype=np.float64)
+    light /= light.sum()
+    places = np.arange(side) - np.sum(np.arange(side) * light)
+    return float(np.sqrt(np.sum(light * places**2) * 12 / max(side**2 - 1, 1)))
 
 
 def _background(problem: Problem) -> tuple[str, ...]:

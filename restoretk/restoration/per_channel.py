@@ -67,7 +67,8 @@ def decide_per_channel(
     ndim = np.ndim(image)
     if channel_axis is None or not -ndim <= channel_axis < ndim:
         raise ValueError(
-            f"per_channel needs the channel_axis of an image of shape {np.shape(image)}, got {channel_axis}"
+            f"per_channel needs the channel_axis of an image of shape {np.shape(image)}"
+            + ("" if channel_axis is None else f", got {channel_axis}")
         )
     axis = channel_axis % ndim
     count = np.shape(image)[axis]

@@ -144,9 +144,9 @@ def _fitted_level(problem: Problem) -> float:
 
 
 def _on_half_spectrum(ratio: Array, problem: Problem) -> Array:
-    """A scalar as it is; a spectrum given for the frame resampled to the half spectrum of the torus."""
-    if ratio.ndim == 0:
-        return ratio
+    """A single number as it is; a spectrum given for the frame resampled to the half spectrum of the torus."""
+    if ratio.size == 1:
+        return ratio.reshape(())
     frame = problem.frame
     half = (*frame[:-1], frame[-1] // 2 + 1)
     if ratio.shape not in (frame, half):

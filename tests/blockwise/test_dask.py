@@ -123,8 +123,22 @@ def test_nan_in_a_block_is_refused_when_it_is_met() -> None:
     image = picture(301, 257, dtype=np.float64)
     image[200, 100] = np.nan
     restored = restore_dask(da.from_array(image, chunks=(50, 257)), PSF, "wiener:noise_to_signal=0.02")
-    with pytest.raises(ValueError, match="must be finite"):
+    with pytest.raises(ValueError, match="must be finite") as error:
         restored.compute(scheduler="synchronous")
+    row, within, column = map(int, re.findall(r"from row (\d+) on.* at \((\d+), (\d+)\)", str(error.value))[0])
+    assert (row + within, column) == (200, 100)
+
+
+def test_an_array_that_is_none_of_dasks_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"image must be a Dask array, got ndarray: dask\.array\.from_array makes one"):
+        restore_dask(picture(30, 31), PSF)
+
+
+def test_wide_integers_are_warned_of_when_the_graph_is_made_and_not_by_the_workers() -> None:
+    image = da.from_array(picture(301, 257).astype(np.int32), chunks=(50, 257))
+    with pytest.warns(UserWarning, match="int32 is read as fractions of 2147483647"):
+        restored = restore_dask(image, PSF, "wiener:noise_to_signal=0.02")
+    restored.compute(scheduler="synchronous")  # a warning of a worker would be an error
 
 
 def test_a_cluster_that_loses_a_worker_in_the_middle_loses_nothing_else(cluster: Any) -> None:

@@ -361,6 +361,7 @@ def test_two_at_the_same_work_are_refused(tmp_path: Path) -> None:
     ("changed", "says"),
     [
         ({"memory": 1 << 20}, "memory must be at least"),
+        ({"memory": "300M"}, "memory must be a whole number of bytes, got '300M'"),
         ({"method": "wienr"}, "method must be one of"),
         (
             {"boundary": "taper"},
@@ -371,14 +372,17 @@ def test_two_at_the_same_work_are_refused(tmp_path: Path) -> None:
         ({"psf": np.full((302, 1), 1 / 302)}, "larger than the image"),
         ({"psf": np.full((2, 2, 2), 1 / 8)}, "psf must have two axes"),
         ({"output": "in.npy"}, "is the same as the input"),
-        ({"output": "there.npy"}, "exists: overwriting it must be asked for"),
+        ({"output": "there.npy"}, "exists: overwrite=True replaces it"),
         ({"output": "nowhere/out.npy"}, "the folder of the output"),
         ({"output": "out.png"}, "must end in one of .tif, .tiff, .btf, .zarr, .npy"),
         ({"source": "text.tif"}, "is no TIFF, Zarr or .npy"),
         ({"source": "missing.npy"}, "missing.npy"),
         ({"source": "complex.npy"}, "holds pixels of dtype complex128"),
         ({"source": "nan.npy"}, "image, from row 0 on, must be finite"),
-        ({"source": "rgba.tif"}, "transparency"),
+        ({"source": "columns.npy"}, "of shape (301, 257) in Fortran order"),
+        ({"source": "line.npy"}, "of shape (301,), which has no rows and columns"),
+        ({"source": "rgba.tif"}, "RGB colours and 1 samples beside them: only grey (MINISBLACK) and RGB"),
+        ({"source": "cut.tif"}, "cut.tif is a damaged TIFF"),
         ({"source": "short.npy"}, "ends before its data do"),
         ({"scratch": "nowhere"}, "the scratch folder nowhere does not exist"),
     ],
@@ -394,6 +398,10 @@ def test_what_cannot_be_done_is_refused_in_a_line_and_leaves_nothing(
     np.save("nan.npy", np.where(image > 0, np.nan, 0.0))
     Path("short.npy").write_bytes(Path("in.npy").read_bytes()[:-1000])
     Path("text.tif").write_text("not a picture", "utf-8")
+    np.save("columns.npy", np.asfortranarray(image))
+    np.save("line.npy", image[:, 0])
+    tifffile.imwrite("cut.tif", image, rowsperstrip=16, compression="zlib")
+    Path("cut.tif").write_bytes(Path("cut.tif").read_bytes()[:200])
     tifffile.imwrite("rgba.tif", picture(60, 61, 4, dtype=np.uint8), photometric="rgb", extrasamples=["unassalpha"])
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     given: dict[str, Any] = {
@@ -553,13 +561,12 @@ def test_work_that_was_cut_off_is_not_thrown_away_without_a_word(tmp_path: Path)
     np.save(tmp_path / "in.npy", picture(301, 257))
     folder = cut_off(tmp_path, 0.9)
     steps = lines_of(folder / "journal")
-    with pytest.raises(
-        FileExistsError, match=r"was cut off and is kept in .* \(--resume\) or to begin anew \(--force\)"
-    ):
+    says = "was cut off and is kept in .* resume=True goes on with it, overwrite=True begins anew"
+    with pytest.raises(FileExistsError, match=says):
         restore_file(tmp_path / "in.npy", PSF, tmp_path / "out.npy")
     assert lines_of(folder / "journal") == steps
     restore_file(tmp_path / "in.npy", PSF, tmp_path / "out.npy", overwrite=True)
-    with pytest.raises(FileExistsError, match="exists, and no work on it is unfinished: overwriting"):
+    with pytest.raises(FileExistsError, match="exists, and no work on it is unfinished: overwrite=True replaces it"):
         restore_file(tmp_path / "in.npy", PSF, tmp_path / "out.npy", resume=True)
 
 
@@ -603,6 +610,15 @@ def test_pixels_outside_the_range_are_counted(tmp_path: Path) -> None:
     found = restore_file(tmp_path / "in.npy", PSF, tmp_path / "out.npy", "wiener:noise_to_signal=0.02")
     values = wiener(image / 255, PSF, noise_to_signal=0.02)
     assert found["clipped"] == np.count_nonzero((values < -0.5 / 255) | (values > 1 + 0.5 / 255)) > 0
+
+
+def test_integers_that_are_dark_for_their_dtype_are_warned_of_once(tmp_path: Path) -> None:
+    np.save(tmp_path / "in.npy", picture(2, 301, 257).astype(np.int32))
+    found = restore_file(tmp_path / "in.npy", PSF, tmp_path / "out.npy", "wiener:noise_to_signal=0.02")
+    assert [w for w in found["warnings"] if "int32" in w] == [
+        w for w in found["warnings"] if "read as fractions of 2147483647: for other units" in w
+    ]
+    assert sum("int32" in warning for warning in found["warnings"]) == 1
 
 
 @pytest.mark.parametrize("axis", [0, 1])

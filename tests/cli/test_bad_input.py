@@ -166,13 +166,21 @@ def test_a_write_that_fails_leaves_no_partial_file(folder: Path, monkeypatch: py
 
 
 @pytest.mark.parametrize(
-    "arguments", ["deblur", "deblur photo.png -o out.png", "upsample photo.png --factor two -o o.png"]
+    "arguments",
+    [
+        "deblur",
+        "deblur photo.png -o out.png",
+        "upsample photo.png --factor two -o o.png",
+        "--nothing",
+    ],
 )
 def test_wrong_usage_is_exit_code_2_without_a_traceback(folder: Path, arguments: str) -> None:
     result = subprocess.run([COMMAND, *arguments.split()], cwd=folder, capture_output=True, text=True, check=False)
     assert result.returncode == 2
     assert "Traceback" not in result.stderr
     assert "Usage: restoretk" in result.stderr
+    assert result.stderr.splitlines()[-1].startswith("restoretk: error: ")
+    assert "MissingParameter" not in result.stderr
 
 
 def test_floats_that_look_like_levels_are_said_to_be_and_no_white_picture_is_written(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import re
 from typing import Any
 
@@ -59,6 +60,22 @@ def test_masks_weights_and_channels_of_their_own_go_through_a_plan(rng: np.rando
         np.testing.assert_array_equal(plan(image), expected)
 
 
+def test_shot_noise_is_read_off_each_picture(camera: Array) -> None:
+    rng = np.random.default_rng(4)
+    options = {"weights": "poisson", "noise_to_signal": 0.02}
+    plan = plan_restoration((120, 131), PSF, "wiener", dtype=float, **options)
+    for peak in (50, 400):
+        image = rng.poisson(peak * (camera[:120, :131] / 255.0)) / peak
+        np.testing.assert_array_equal(plan(image), METHODS["wiener"](image, PSF, **options))
+
+
+@pytest.mark.parametrize("method", ["wiener:noise_to_signal=0.02", "regularized_filter", "wiener:per_channel=true"])
+def test_a_plan_can_be_sent_to_another_process(method: str, rng: np.random.Generator) -> None:
+    image = rng.random((45, 37, 3)).astype(np.float32)
+    plan = plan_restoration(image.shape, PSF, method, channel_axis=-1)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(plan))(image), plan(image))  # noqa: S301 - our own bytes
+
+
 def test_a_plan_keeps_the_psf_it_was_made_with(rng: np.random.Generator) -> None:
     psf, image = PSF.copy(), rng.random((45, 37))
     plan = plan_restoration(image.shape, psf, "wiener:noise_to_signal=0.02", dtype=float, boundary="reflect")
@@ -86,6 +103,10 @@ def test_another_shape_or_dtype_is_refused(image: Array) -> None:
         ({"psf": [[-1.0, 2.0]]}, "psf must not be negative"),
         ({"dtype": complex}, "image must hold integers or floats"),
         ({"shape": (0, 37)}, "must not be empty"),
+        ({"shape": (-3, 37)}, r"shape must be the whole numbers of pixels .* got \(-3, 37\)"),
+        ({"shape": 256}, "fewer than the 2 spatial axes"),
+        ({"shape": (45, 37.5)}, "shape must be the whole numbers"),
+        ({"weights": "poison"}, "weights must be an array of numbers >= 0 or 'poisson', got 'poison'"),
     ],
 )
 def test_what_the_method_would_refuse_is_refused_when_the_plan_is_made(changed: dict[str, Any], says: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 from restoretk._arrays import Array
 from restoretk.convolution.blur import convolve
 from restoretk.psf import gaussian_psf
-from restoretk.restoration import METHODS, Restoration, restore
+from restoretk.restoration import METHODS, Restoration, plan_restoration, restore
 
 
 def test_the_record_is_frozen_and_its_numbers_are_json(scene: Array, lopsided_psf: Array) -> None:
@@ -55,6 +55,25 @@ def test_unknown_methods_and_options_answer_with_the_choices(scene: Array, lopsi
         restore(scene, lopsided_psf, "best")
     with pytest.raises(ValueError, match=r"method 'wiener' takes the options noise_to_signal, .*, got 'noise'"):
         restore(scene, lopsided_psf, "wiener", noise=0.1)
+
+
+def test_a_picture_given_for_a_psf_is_said_to_look_like_one(camera: Array) -> None:
+    image = camera[:90, :101]
+    picture = camera[100:160, 60:140].astype(float)
+    said = "looks like a picture"
+    assert any(said in text for text in restore(image, picture / picture.sum(), boundary="wrap").warnings)
+    long = np.zeros((60, 80))
+    long[30, 5:75] = 1 / 70  # a long blur, and a small spot in a large array
+    spot = np.zeros((60, 80))
+    spot[28:33, 38:43] = 1 / 25
+    for psf in (long, spot, np.full((1, 80), 1 / 80), np.full((4, 6), 1 / 24)):
+        assert not any(said in text for text in restore(image, psf, boundary="wrap").warnings)
+
+
+def test_an_option_in_the_method_and_beside_it_is_refused(camera: Array) -> None:
+    for call in (restore, lambda image, *rest, **more: plan_restoration(image.shape, *rest, **more)):
+        with pytest.raises(ValueError, match=r"noise_to_signal is given twice: as 0.01 in the method and as 0.5"):
+            call(camera, np.ones((1, 1)), "wiener:noise_to_signal=0.01", noise_to_signal=0.5)
 
 
 def test_a_psf_on_a_flat_background_is_named_in_the_record(camera: Array) -> None:
