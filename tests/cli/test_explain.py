@@ -75,8 +75,11 @@ def test_a_page_is_written_and_not_replaced_unasked(tmp_path):
     page = tmp_path / "page.html"
     assert run("-o", str(page)) == (0, "", "")
     assert "<svg" in page.read_text(encoding="utf-8")
-    result = CliRunner().invoke(main, ["explain", "-o", str(page)])
-    assert "exists" in str(result.exception)
+    before = page.read_bytes()
+    code, out, err = run("-o", str(page))
+    assert (code, out) == (1, "")
+    assert "page.html exists: --force replaces it" in err
+    assert page.read_bytes() == before
     assert run("-o", str(page), "--force", "--input", "3", "--kernel", "2")[0] == 0
     assert "A transposed convolution: 3 → 4" in page.read_text(encoding="utf-8")
 
