@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from restoretk.restoration import plan_restoration as plan_restoration
     from restoretk.restoration import regularized_filter as regularized_filter
     from restoretk.restoration import restore as restore
+    from restoretk.restoration import richardson_lucy as richardson_lucy
     from restoretk.restoration import wiener as wiener
     from restoretk.upsampling import KERNELS as KERNELS
     from restoretk.upsampling import KernelBank as KernelBank
@@ -98,6 +99,7 @@ __all__ = [
     "regularized_filter",
     "repair_kernel",
     "restore",
+    "richardson_lucy",
     "save_kernel",
     "solve_sizes",
     "ssim",
@@ -150,6 +152,7 @@ _HOMES = {
     "regularized_filter": "restoration",
     "repair_kernel": "upsampling",
     "restore": "restoration",
+    "richardson_lucy": "restoration",
     "save_kernel": "upsampling",
     "solve_sizes": "upsampling",
     "ssim": "metrics",

@@ -257,7 +257,8 @@ class _Ruler:
         parameters = dict(restoration.parameters)
         if restoration.noise_sigma is not None:
             parameters["noise_sigma"] = restoration.noise_sigma
-        parameters["noise_gain"] = restoration.diagnostics["noise_gain"]
+        if "noise_gain" in restoration.diagnostics:  # of a linear filter
+            parameters["noise_gain"] = restoration.diagnostics["noise_gain"]
         residual = restoration.diagnostics["residual_sigma"]
         return self.panel(name, restoration.image, parameters, residual, restoration.warnings)
 

@@ -17,6 +17,7 @@ from restoretk import (
     plan_restoration,
     regularized_filter,
     restore,
+    richardson_lucy,
     upsample,
     wiener,
 )
@@ -42,6 +43,7 @@ METHODS: dict[str, Callable[..., Any]] = {
         image, psf, regularization=0.01, operator=np.ones((1,) * (psf.ndim - 1) + (2,)), **options
     ),
     "inverse": lambda image, psf, **options: inverse_filter(image, psf, cutoff=0.21, **options),
+    "richardson_lucy": lambda image, psf, **options: richardson_lucy(image, psf, iterations=7, **options),
 }
 
 
@@ -107,7 +109,7 @@ def test_a_picture_is_restored_as_numpys_is(library: Library, method: str, bound
     assert_close(found, expected, chosen=method.endswith(("auto", "gcv")))
 
 
-@pytest.mark.parametrize("method", ["wiener", "wiener, auto", "regularized", "inverse"])
+@pytest.mark.parametrize("method", ["wiener", "wiener, auto", "regularized", "inverse", "richardson_lucy"])
 @pytest.mark.parametrize(
     ("shape", "psf", "axis"),
     [
@@ -223,6 +225,7 @@ def test_arrays_are_left_as_they_are(library: Library) -> None:
         ),
         (lambda lib: wiener(lib.make(np.zeros((9, 9), complex)), PSF, boundary="wrap"), "must hold integers or floats"),
         (lambda lib: inverse_filter(lib.make(scene(45, 52)), PSF, cutoff=1.5, boundary="wrap"), "cutoff must be in"),
+        (lambda lib: richardson_lucy(lib.make(scene(45, 52)), PSF, iterations=0), "iterations must be a whole number"),
         (lambda lib: conv_transpose(lib.make(np.ones((3, 3), int)), np.ones((2, 2))), "must hold floats"),
         (lambda lib: conv_transpose(lib.make(np.full((3, 3), np.inf)), np.ones((2, 2))), "image must be finite"),
         (
@@ -264,6 +267,12 @@ def test_gradients_flow_to_image_psf_and_strength(boundary: str) -> None:
     check_gradient(lambda x, h: inverse_filter(x, as_psf(h), cutoff=0.01, boundary=boundary), image, psf)
 
 
+@pytest.mark.parametrize("boundary", [*ON_DEVICE, "unknown"])
+def test_gradients_flow_through_the_steps_of_richardson_lucy(boundary: str) -> None:
+    image, psf = tensors(scene(8, 9) + 0.1, np.sqrt(PSF))
+    check_gradient(lambda x, h: richardson_lucy(x, as_psf(h), iterations=3, boundary=boundary), image, psf)
+
+
 def test_gradients_flow_past_what_a_rule_chose() -> None:
     image, psf = tensors(scene(24, 25), np.sqrt(PSF))
     torch = pytest.importorskip("torch", reason="gradients are PyTorch's")
@@ -295,6 +304,10 @@ def test_gradients_flow_through_enlarging() -> None:
     [
         (lambda x: wiener(x, PSF), "gradients do not flow beyond the boundary 'unknown'"),
         (lambda x: wiener(x, PSF, boundary="wrap", mask=np.zeros((24, 25), bool)), "gradients do not flow with mask"),
+        (
+            lambda x: richardson_lucy(x, PSF, boundary="smooth"),
+            "gradients do not flow beyond the boundary 'smooth': boundary must be one of .*, taper, unknown, without",
+        ),
         (lambda x: upsample(x, 2, kernel="bank"), "gradients do not flow through a bank"),
         (lambda x: restore(x, PSF).image, "gradients do not flow through the record"),
     ],
@@ -358,6 +371,8 @@ def levels() -> Any:
         ("regularized_filter:regularization=0.01", "reflect"),
         ("regularized_filter", "symmetric"),
         ("inverse_filter:cutoff=0.21", "edge"),
+        ("richardson_lucy:iterations=4", "unknown"),
+        ("richardson_lucy:iterations=4", "wrap"),
     ],
 )
 def test_a_plan_and_a_record_take_what_the_method_takes(

@@ -22,8 +22,10 @@ from restoretk.restoration.signal_spectrum import fit_frames
 _NOT_IN_BLOCKS = ("mask", "weights", "per_channel", "boundary")
 
 
-def check_options(options: Mapping[str, Any], boundaries: tuple[str, ...], where: str) -> None:
+def check_options(method: str, options: Mapping[str, Any], boundaries: tuple[str, ...], where: str) -> None:
     """Raise OptionError for an option that needs more than a block at a time."""
+    if method == "richardson_lucy":
+        raise OptionError(f"method {method} cannot be had {where}: it takes many passes over the whole picture")
     for name in _NOT_IN_BLOCKS[:-1]:
         if options.get(name) is not None and options[name] is not False:
             raise OptionError(

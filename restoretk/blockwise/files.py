@@ -98,7 +98,7 @@ def restore_file(
         raise TypeError(f"memory must be a whole number of bytes, got {memory!r}")
     method, options = spelled_out(method, options)
     options.setdefault("boundary", "unknown")
-    check_options(options, ("wrap", *EXTENDED, "unknown"), "in blocks")
+    check_options(method, options, ("wrap", *EXTENDED, "unknown"), "in blocks")
     kernel = check_psf(psf).astype(np.float64)
     if kernel.ndim != 2:
         raise ValueError(f"psf must have two axes, got shape {kernel.shape}")

@@ -28,6 +28,7 @@ _CAPTIONS = {
     "inverse_filter": "g divided by H where |H| is at least a tenth of its peak, nothing elsewhere.",
     "wiener": "Least mean squared error for the spectra of scene and noise.",
     "regularized_filter": "Least squares under a smoothness constraint.",
+    "richardson_lucy": "The scene that grows likelier with every step for light that was counted, and is never negative.",
     "g": "What the camera saw: blurred and noisy.",
     "H^T g": (
         "The transposed convolution with the same kernel, what deep learning calls deconvolution: each pixel of g is spread "

@@ -25,6 +25,8 @@ from restoretk.restoration.plan import RestorationPlan
 from restoretk.restoration.record import Criterion, Restoration
 from restoretk.restoration.regularized import decide as _decide_regularized
 from restoretk.restoration.regularized import regularized_filter
+from restoretk.restoration.richardson_lucy import CountedLight, richardson_lucy
+from restoretk.restoration.richardson_lucy import decide as _decide_richardson_lucy
 from restoretk.restoration.wiener import decide as _decide_wiener
 from restoretk.restoration.wiener import wiener
 
@@ -37,23 +39,30 @@ __all__ = [
     "plan_restoration",
     "regularized_filter",
     "restore",
+    "richardson_lucy",
     "wiener",
 ]
 
 METHODS: Mapping[str, Callable[..., Array]] = MappingProxyType(
-    {"inverse_filter": inverse_filter, "wiener": wiener, "regularized_filter": regularized_filter}
+    {
+        "inverse_filter": inverse_filter,
+        "wiener": wiener,
+        "regularized_filter": regularized_filter,
+        "richardson_lucy": richardson_lucy,
+    }
 )
 
 # The same methods, answering with what they decided instead of the image alone.
-_DECIDE: Mapping[str, Callable[..., LinearFilter | ChannelFilters]] = MappingProxyType(
+_DECIDE: Mapping[str, Callable[..., LinearFilter | ChannelFilters | CountedLight]] = MappingProxyType(
     {
         "inverse_filter": _decide_inverse,
         "wiener": _decide_wiener,
         "regularized_filter": _decide_regularized,
+        "richardson_lucy": _decide_richardson_lucy,
     }
 )
 # The record of a choice shows what every rule would have chosen.
-_RECORD: Mapping[str, Callable[..., LinearFilter | ChannelFilters]] = MappingProxyType(
+_RECORD: Mapping[str, Callable[..., LinearFilter | ChannelFilters | CountedLight]] = MappingProxyType(
     {**_DECIDE, "regularized_filter": partial(_decide_regularized, every_criterion=True)}
 )
 
@@ -172,7 +181,7 @@ def plan_restoration(
 def decide_on(problem: Problem, psf: npt.ArrayLike, method: str, options: Mapping[str, Any]) -> LinearFilter:
     """The filter of a method for a problem that is open already: for those who hold no picture."""
     decided = _DECIDE[method](problem, psf, boundary=problem.boundary, **options)
-    assert isinstance(decided, LinearFilter)  # noqa: S101 - a problem has no channels to be told apart
+    assert isinstance(decided, LinearFilter)  # noqa: S101 - a problem has no channels to be told apart, and no steps
     return decided
 
 

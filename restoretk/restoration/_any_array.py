@@ -1,4 +1,4 @@
-"""The linear filters for arrays of other libraries: on their device, and so that gradients can flow through them.
+"""The methods for arrays of other libraries: on their device, and so that gradients can flow through them.
 
 A parameter that a rule chooses is chosen by the NumPy code on a copy on the host, and is a constant for the gradient.
 """
@@ -32,6 +32,7 @@ from restoretk._grammar import OptionError
 from restoretk.convolution._any_blur import conj_otfs, extend_periodically, forward, inverse, taper
 from restoretk.convolution.boundary import check_boundary
 from restoretk.psf.channels import psfs_for
+from restoretk.restoration._em_steps import checked_iterations, likeliest_anywhere
 from restoretk.restoration._torus import RESTORATION_BOUNDARIES, torus_for
 from restoretk.restoration._transfer import whole_addend
 from restoretk.restoration.operators import operator_power
@@ -42,7 +43,7 @@ _HOST_ONLY = ("mask", "weights", "per_channel", "noise_autocorrelation", "signal
 
 @dataclass(frozen=True)
 class Method:
-    """A linear method for NumPy: the function, and what decides for it."""
+    """A method for NumPy: the function, and what decides for it."""
 
     restore: Callable[..., Array]
     decide: Callable[..., Any]
@@ -52,6 +53,16 @@ class Method:
         """The name in METHODS."""
         return self.restore.__name__
 
+    @property
+    def is_iterated(self) -> bool:
+        """Whether it is no linear filter."""
+        return self.name == "richardson_lucy"
+
+    @property
+    def on_device(self) -> tuple[str, ...]:
+        """The boundaries under which it stays on the device."""
+        return (*_ON_DEVICE, "unknown") if self.is_iterated else _ON_DEVICE
+
     def every_option(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Its options: those given, and the defaults of the others."""
         known = inspect.signature(self.restore).parameters.values()
@@ -60,12 +71,12 @@ class Method:
 
 @dataclass(frozen=True)
 class _Prepared:
-    """What a filter needs besides the picture, on its device: PSFs, torus, conj(H) and transfer function (K, 1, *half)."""
+    """What a method needs besides the picture, on its device: PSFs, torus, conj(H) and transfer function (K, 1, *half)."""
 
     psfs: list[AnyArray]
     torus: tuple[int, ...]
     conj_otf: AnyArray
-    transfer: AnyArray
+    transfer: AnyArray | None  # None where the method is iterated
 
 
 #: What was prepared before for one PSF, one shape and fixed options, by library, device and dtype.
@@ -75,7 +86,7 @@ Preparations = dict[tuple[str, str, str], _Prepared]
 def restore_anywhere(
     method: Method, image: AnyArray, psf: Any, options: Mapping[str, Any], before: Preparations | None = None
 ) -> AnyArray:
-    """What a linear method makes of an image of another library: an array of the same kind, shape, dtype and device.
+    """What a method makes of an image of another library: an array of the same kind, shape, dtype and device.
 
     With ``before``, which is added to, nothing is prepared twice: for images of one shape, no rule and no gradients but to
     the image.
@@ -90,7 +101,7 @@ def restore_anywhere(
         raise TypeError(f"out must be None for an image that is a {type(image).__name__}")
     check_boundary(options["boundary"], RESTORATION_BOUNDARIES)
     off = [name for name in _HOST_ONLY if options.get(name) is not None and options[name] is not False]
-    if off or options["boundary"] not in _ON_DEVICE:
+    if off or options["boundary"] not in method.on_device:
         return _by_way_of_the_host(method, image, psf, options, off)
     return _on_device(method, image, psf, options, before)
 
@@ -102,7 +113,7 @@ def _by_way_of_the_host(
     if asks_for_gradient(image, psf, *options.values()):
         why = f"with {off[0]}" if off else f"beyond the boundary {options['boundary']!r}"
         raise ValueError(
-            f"gradients do not flow {why}: boundary must be one of {', '.join(_ON_DEVICE)}, without "
+            f"gradients do not flow {why}: boundary must be one of {', '.join(method.on_device)}, without "
             f"{', '.join(_HOST_ONLY)}; or detach the image"
         )
     restored = method.restore(to_host(image), on_host(psf), **{name: on_host(value) for name, value in options.items()})
@@ -125,11 +136,19 @@ def _on_device(
             before[key] = prepared
     planes, from_planes = to_planes(working, prepared.psfs[0].ndim, axis)
     frame, torus = tuple(planes.shape[2:]), prepared.torus
-    if boundary == "taper":
+    seen = None
+    if boundary == "unknown":
+        seen = extend_periodically(xp.ones_like(planes), torus, "constant")
+        planes = extend_periodically(planes, torus, "constant")
+    elif boundary == "taper":
         planes = taper(planes, prepared.psfs, prepared.conj_otf)
     elif torus != frame:
         planes = extend_periodically(planes, torus, boundary)
-    restored = inverse(forward(planes, torus) * prepared.transfer, torus)
+    if prepared.transfer is None:
+        light = xp.where(planes > 0, planes, xp.zeros_like(planes))
+        restored = likeliest_anywhere(light, seen, prepared.conj_otf, options["iterations"])
+    else:
+        restored = inverse(forward(planes, torus) * prepared.transfer, torus)
     restored = from_planes(window(restored, [slice(0, size) for size in frame]))
     return to_dtype(xp.astype(restored, working.dtype, copy=False), image.dtype, unit)
 
@@ -142,6 +161,9 @@ def _prepare(method: Method, image: AnyArray, working: AnyArray, psf: Any, optio
         raise ValueError(f"psf of shape {tuple(psfs[0].shape)} is larger than the image {frame}")
     torus = torus_for(frame, psfs[0].shape, options["boundary"])
     conj_otf = conj_otfs(psfs, torus)
+    if method.is_iterated:
+        checked_iterations(options["iterations"])
+        return _Prepared(psfs, torus, conj_otf, None)
     return _Prepared(psfs, torus, conj_otf, _transfer(method, image, psf, options, conj_otf, torus))
 
 

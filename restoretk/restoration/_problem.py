@@ -62,6 +62,8 @@ class Problem:
         The planes and all levels read off them are in units of 2^unit: 0 but for numbers of extreme size.
     fits_to_planes : tuple of SignalSpectrum or None
         The `fits`, where the unknown pixels were estimated under these.
+    unseen : ndarray of bool, shape (P, *torus), or None
+        Where the planes hold 0 because nobody saw anything, and nothing was estimated.
     """
 
     laid: Planes
@@ -76,6 +78,7 @@ class Problem:
     channels: bool = False
     unit: int = 0
     fits_to_planes: tuple[SignalSpectrum, ...] | None = None
+    unseen: Array | None = None
 
     @property
     def psfs(self) -> tuple[Array, ...]:

@@ -44,10 +44,13 @@ def open_problem(
     mask: npt.ArrayLike | str | None = None,
     weights: npt.ArrayLike | str | None = None,
     workshop: Workshop | None = None,
+    *,
+    estimate: bool = True,
 ) -> Problem:
     """Check the image, the PSF, the boundary and the mask, and lay the observation on its torus.
 
-    ``workshop`` has what was worked out for this very PSF before. A problem that is open already is given back.
+    ``workshop`` has what was worked out for this very PSF before. A problem that is open already is given back. Without
+    ``estimate``, pixels that nobody saw are not estimated: they are 0, and `Problem.unseen` says where they are.
 
     Raises
     ------
@@ -72,8 +75,23 @@ def open_problem(
     frame = planes.shape[1:]
     psfs, side = _for_planes(psfs, len(planes), frame)
 
-    missing = hidden
     torus = torus_for(frame, side, boundary)
+    if not estimate:
+        extended, unseen, observed = _as_seen(planes, psfs, torus, boundary, hidden)
+        return Problem(
+            laid=ArrayPlanes(extended),
+            optics=workshop.optics(psfs, torus, extended.dtype),
+            frame=frame,
+            boundary=boundary,
+            frames=observed,
+            finish=_finisher(seen, from_planes, unit),
+            extension_steps=0,
+            masked=mask is not None,
+            channels=channel_axis is not None,
+            unit=unit,
+            unseen=unseen,
+        )
+    missing = hidden
     steps, fits = 0, None
     if missing is not None and boundary not in ("unknown", "wrap"):
         optics = workshop.optics(psfs, torus_for(frame, side, "unknown"), np.dtype(np.float64))
@@ -81,13 +99,8 @@ def open_problem(
         planes, missing = crop(whole, [0] * spatial_ndim, frame).astype(planes.dtype), None
     if boundary == "unknown" or missing is not None:
         extended, steps, fits = _complete(planes, workshop.optics(psfs, torus, planes.dtype), missing)
-    elif boundary == "taper":
-        each_psf = psfs * (len(planes) // len(psfs))
-        extended = np.concatenate([taper_planes(p[None], k) for p, k in zip(planes, each_psf, strict=True)])
-    elif boundary == "smooth":
-        extended, steps = extend_unknown(planes, _smoothness(torus), torus)
     else:
-        extended = extend_periodically(planes, torus, boundary)
+        extended, steps = _continued(planes, psfs, torus, boundary)
     observed = planes if missing is None else crop(extended, [0] * spatial_ndim, frame)
     pixel_weights = None
     if weights is not None:
@@ -113,6 +126,35 @@ def open_problem(
         unit=unit,
         fits_to_planes=fits if missing is None and len(psfs) == len(planes) else None,
     )
+
+
+def _continued(planes: Array, psfs: tuple[Array, ...], torus: tuple[int, ...], boundary: str) -> tuple[Array, int]:
+    """The planes on their torus under any boundary but ``unknown``, and the FFT pairs that it took."""
+    if boundary == "taper":
+        each_psf = psfs * (len(planes) // len(psfs))
+        return np.concatenate([taper_planes(p[None], k) for p, k in zip(planes, each_psf, strict=True)]), 0
+    if boundary == "smooth":
+        return extend_unknown(planes, _smoothness(torus), torus)
+    return extend_periodically(planes, torus, boundary), 0
+
+
+def _as_seen(
+    planes: Array, psfs: tuple[Array, ...], torus: tuple[int, ...], boundary: str, hidden: Array | None
+) -> tuple[Array, Array | None, Array]:
+    """The planes on their torus with 0 where nobody saw anything, where that is, and the frames with holes filled in."""
+    frames = planes if hidden is None else first_fill(planes, hidden)
+    if boundary != "unknown":
+        extended, _ = _continued(frames, psfs, torus, boundary)
+        if hidden is None:
+            return extended, None, frames
+        # What a hidden pixel is continued to is hidden; tapering changes no place, and a smooth ring is no copy.
+        mode = boundary if boundary in BOUNDARIES else "constant"
+        unseen = extend_periodically(hidden.astype(np.float32), torus, mode) > 0
+    else:
+        ring = [(0, 0)] + [(0, grid - size) for grid, size in zip(torus, planes.shape[1:], strict=True)]
+        extended = np.pad(frames, ring)
+        unseen = np.pad(np.broadcast_to(False if hidden is None else hidden, planes.shape), ring, constant_values=True)
+    return np.where(unseen, np.zeros((), extended.dtype), extended), unseen, frames
 
 
 def torus_for(frame: tuple[int, ...], psf_shape: Sequence[int], boundary: str) -> tuple[int, ...]:

@@ -15,7 +15,6 @@ from restoretk.restoration._frequency_domain import LinearFilter
 from restoretk.restoration._optics import Workshop
 from restoretk.restoration._torus import open_problem
 from restoretk.restoration._transfer import GivenTransfer, Transfer
-from restoretk.restoration.per_channel import ChannelFilters
 from restoretk.restoration.weighted import read_weights
 
 
@@ -103,7 +102,7 @@ def _but_poisson(options: Mapping[str, Any]) -> dict[str, Any]:
     return {**options, "weights": None}
 
 
-def _fixed_transfer(decided: LinearFilter | ChannelFilters, options: Mapping[str, Any]) -> Transfer | None:
+def _fixed_transfer(decided: object, options: Mapping[str, Any]) -> Transfer | None:
     """The transfer function where it is the same for every picture."""
     per_picture = any(options.get(name) is not None for name in ("mask", "weights"))
     if per_picture or not isinstance(decided, LinearFilter) or decided.parameters.get("chosen_by", "given") != "given":

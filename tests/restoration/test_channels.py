@@ -12,6 +12,7 @@ GIVEN = {
     "inverse_filter": {"cutoff": 0.3},
     "wiener": {"noise_to_signal": 0.01},
     "regularized_filter": {"regularization": 0.02},
+    "richardson_lucy": {"iterations": 5},
 }
 
 

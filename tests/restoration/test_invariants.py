@@ -68,6 +68,9 @@ TABLE: Mapping[str, Row] = {
     "regularized_filter": Row(
         METHODS["regularized_filter"], {"regularization": 0.01}, _FILTER, {"regularization": 0.0}
     ),
+    "richardson_lucy": Row(
+        METHODS["richardson_lucy"], {"iterations": 6}, ALWAYS + OF_FIXED_PARAMETERS + OF_RICHARDSON_LUCY
+    ),
 }
 
 

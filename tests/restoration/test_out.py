@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from restoretk import inverse_filter, regularized_filter, wiener
+from restoretk import inverse_filter, regularized_filter, richardson_lucy, wiener
 from restoretk._arrays import Array, to_dtype
 
 PSF = np.array([[0.05, 0.3], [0.1, 0.2], [0.25, 0.1]])
@@ -21,6 +21,7 @@ METHODS: list[tuple[Callable[..., Array], dict[str, Any]]] = [
     (regularized_filter, {"regularization": 0.01}),
     (regularized_filter, {}),
     (inverse_filter, {"cutoff": 0.05}),
+    (richardson_lucy, {"iterations": 3}),
 ]
 
 

@@ -1,0 +1,112 @@
+"""The steps of expectation and maximization behind Richardson-Lucy, for NumPy and for arrays of other libraries.
+
+f <- f / (H^T w) * H^T (w g / (H f)) on a torus, with w = 1 where something was seen and 0 elsewhere. Where nothing was seen
+the data g are 0, so that w need not be multiplied with.
+"""
+
+from __future__ import annotations
+
+import operator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from restoretk._any_array import AnyArray, namespace
+from restoretk._arrays import Array
+from restoretk._grammar import OptionError
+from restoretk.convolution._any_blur import forward, inverse
+from restoretk.convolution.fourier import apply_transfer_function
+from restoretk.convolution.sweeps import LARGE, filter_plane
+
+_LEAST_SHARE = 1e-3  # of the light of a scene pixel that falls on observed ones: with less of it, it stays as it began
+
+
+def checked_iterations(iterations: Any) -> int:
+    """The number of steps; raises OptionError unless it is a whole number >= 1."""
+    try:
+        count = operator.index(iterations)
+    except TypeError:
+        count = 0
+    if isinstance(iterations, (bool, np.bool_)) or count < 1:
+        raise OptionError(f"iterations must be a whole number >= 1, got {iterations!r}")
+    return count
+
+
+def filtered(plane: Array, transfer: Array, *, adjoint: bool = False) -> Array:
+    """A plane under a transfer function on its half spectrum, or under the adjoint of that."""
+    if plane.ndim != 2 or plane.size < LARGE:
+        return apply_transfer_function(plane, np.conj(transfer) if adjoint else transfer)
+    out = np.empty_like(plane)
+    filter_plane(plane, partial(_multiply, transfer=transfer, adjoint=adjoint), out)
+    return out
+
+
+def _multiply(block: Array, *, transfer: Array, adjoint: bool, columns: slice) -> None:
+    part = transfer[:, columns]
+    block *= np.conj(part) if adjoint else part
+
+
+def likeliest_plane(data: Array, unseen: Array | None, otf: Array, iterations: int) -> Array:
+    """The scene of one plane after some steps from an even grey.
+
+    Parameters
+    ----------
+    data : ndarray of shape (*torus)
+        Light >= 0; 0 where unseen.
+    unseen : ndarray of bool, shape (*torus), or None
+    otf : ndarray of complex, shape (*half)
+    iterations : int
+    """
+    share, kept = None, None
+    count = data.size
+    if unseen is not None:
+        seen = (~unseen).astype(data.dtype)
+        count = int(np.count_nonzero(seen))
+        share = filtered(seen, otf, adjoint=True)
+        kept = share < _LEAST_SHARE
+        share[kept] = 1
+    estimate = np.full_like(data, np.sum(data, dtype=np.float64) / count)
+    for _ in range(iterations):
+        ratio = filtered(estimate, otf)
+        # Below the rounding of the transform there is no light to compare with.
+        np.maximum(ratio, np.finfo(data.dtype).eps * estimate.max(), out=ratio)
+        np.divide(data, ratio, out=ratio, where=ratio > 0)
+        correction = filtered(ratio, otf, adjoint=True)
+        np.maximum(correction, 0, out=correction)
+        if share is not None:
+            correction /= share
+            correction[kept] = 1
+        estimate *= correction
+    return estimate
+
+
+def likeliest_anywhere(data: AnyArray, seen: AnyArray | None, conj_otf: AnyArray, iterations: int) -> AnyArray:
+    """As `likeliest_plane`, for planes (channels, stack, *torus) of another library and conj(H) (K, 1, *half)."""
+    xp = namespace(data)
+    torus = tuple(data.shape[2:])
+    spatial = tuple(range(2, data.ndim))
+    otf, zero, one = xp.conj(conj_otf), xp.zeros_like(data), xp.ones_like(data)
+
+    def under(planes: AnyArray, transfer: AnyArray) -> AnyArray:
+        return inverse(forward(planes, torus) * transfer, torus)
+
+    share, kept = one, xp.zeros_like(data, dtype=xp.bool)
+    level = xp.mean(data, axis=spatial, keepdims=True)
+    if seen is not None:
+        share = under(seen, conj_otf)
+        kept = share < _LEAST_SHARE
+        share = xp.where(kept, one, share)
+        level = level / xp.mean(seen, axis=spatial, keepdims=True)
+    estimate = one * level
+    eps = xp.finfo(data.dtype).eps
+    for _ in range(iterations):
+        floor = eps * xp.max(estimate, axis=spatial, keepdims=True)
+        blurred = under(estimate, otf)
+        blurred = xp.where(blurred > floor, blurred, one * floor)
+        dark = blurred == 0
+        ratio = xp.where(dark, zero, data / xp.where(dark, one, blurred))
+        correction = under(ratio, conj_otf) / share
+        correction = xp.where(correction > 0, correction, zero)
+        estimate = estimate * xp.where(kept, one, correction)
+    return estimate
