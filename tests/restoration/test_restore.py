@@ -21,7 +21,7 @@ def test_the_record_is_frozen_and_its_numbers_are_json(scene: Array, lopsided_ps
 
 
 def test_the_transfer_function_of_the_record_makes_the_image(scene: Array, lopsided_psf: Array) -> None:
-    for method in METHODS:
+    for method in METHODS.keys() - {"richardson_lucy"}:
         record = restore(scene, lopsided_psf, method, boundary="wrap")
         assert record.transfer is not None
         assert record.torus == scene.shape
@@ -50,7 +50,8 @@ def test_a_method_may_be_spelled_with_its_options(scene: Array, lopsided_psf: Ar
 
 def test_unknown_methods_and_options_answer_with_the_choices(scene: Array, lopsided_psf: Array) -> None:
     with pytest.raises(
-        ValueError, match="method must be one of inverse_filter, wiener, regularized_filter; got 'best'"
+        ValueError,
+        match="method must be one of inverse_filter, wiener, regularized_filter, richardson_lucy; got 'best'",
     ):
         restore(scene, lopsided_psf, "best")
     with pytest.raises(ValueError, match=r"method 'wiener' takes the options noise_to_signal, .*, got 'noise'"):
