@@ -46,9 +46,9 @@ def restore_file(
     default as everywhere, the scene beyond the frame is solved for in memory, of which it takes no more than the frame does
     along its edges.
 
-    ``boundary`` may also be wrap, reflect, symmetric, edge or constant. Masks, weights, ``per_channel`` and Richardson-Lucy are
-    not to be had: they are iterated over the whole picture, at several sweeps a step, and blocks that overlap would differ from the whole by
-    more than could be bounded.
+    ``boundary`` may also be wrap, reflect, symmetric, edge or constant. Masks, weights and ``per_channel`` are not to be had:
+    they are iterated over the whole picture, at several sweeps a step, and blocks that overlap would differ from the whole by
+    more than could be bounded. Richardson-Lucy is not to be had either.
 
     Parameters
     ----------

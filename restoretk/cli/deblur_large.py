@@ -86,8 +86,8 @@ def deblur_large(
     Restore a picture that does not fit in memory: what it would become in memory, without tiles or seams.
 
     TIFF and BigTIFF, Zarr and OME-Zarr, .npy; the boundaries unknown, wrap, reflect, symmetric, edge and constant, all rules;
-    no masks or weights, no richardson_lucy. Photographs are decoded to linear light as deblur does it, a TIFF by its profile. Work that was cut
-    off is in a folder beside the output, and --resume goes on with it.
+    no masks or weights, no richardson_lucy. Photographs are decoded to linear light as deblur does it, a TIFF by its profile.
+    Work that was cut off is in a folder beside the output, and --resume goes on with it.
     """  # noqa: D301 - \b is click's mark for lines to leave as they are
     from restoretk.blockwise import restore_file
     from restoretk.blockwise.files import unfinished_work
