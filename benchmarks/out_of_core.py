@@ -1,12 +1,13 @@
 """A 16384 x 16384 picture of 16 bits, Zarr and TIFF, restored out of core and in memory: CPU time, memory, and the pixels.
 
 Each run is a process of its own with one thread: it reads the file, restores it (disk of radius 7.5, fixed noise-to-signal
-ratio; boundary wrap, or --boundary) and writes a file of the same format. In memory is `wiener` on the array, ``out=`` the
-array itself. CPU time is user and system time of the whole process; memory its largest resident set, over the bytes of the
-pixels. With --kill the work is killed (SIGKILL) at a few places and resumed, and the output compared byte by byte.
+ratio; boundary wrap, or --boundary; or another --method) and writes a file of the same format. In memory is the method on the
+array, ``out=`` the array itself. CPU time is user and system time of the whole process; memory its largest resident set, over
+the bytes of the pixels. With --kill the work is killed (SIGKILL) at a few places and resumed, and the output compared byte by
+byte.
 
-    python benchmarks/out_of_core.py [--side 16384] [--memory 290M] [--boundary wrap] [--rounds 3] [--kill] [--folder DIR]
-                                     [--json FILE]
+    python benchmarks/out_of_core.py [--side 16384] [--memory 290M] [--boundary wrap] [--method SPEC] [--rounds 3] [--kill]
+                                     [--folder DIR] [--json FILE]
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import numpy as np
 from measuring import ONE_THREAD, Figure, write_figures
 
 PSF_SPEC = "disk:radius=7.5"
+METHOD = "wiener:noise_to_signal=0.01"
 KINDS = ("tif", "zarr")
 
 
@@ -52,37 +54,38 @@ def make_picture(folder: Path, side: int) -> None:
     mapped.flush()
 
 
-def work(how: str, source: Path, output: Path, memory: str, boundary: str) -> None:
+def work(how: str, source: Path, output: Path, memory: str, method: str, boundary: str) -> None:
     """One run."""
-    from restoretk.catalogue import make_psf
+    from restoretk.catalogue import make_method, make_psf
 
-    psf, options = make_psf(PSF_SPEC), {"noise_to_signal": 0.01, "boundary": boundary}
+    psf, (name, options) = make_psf(PSF_SPEC), make_method(method)
+    options = {**options, "boundary": boundary}
     if how == "blocks":
         from restoretk.blockwise import restore_file
 
-        restore_file(source, psf, output, memory=int(memory[:-1]) << 20, overwrite=True, resume=True, **options)
+        restore_file(source, psf, output, name, memory=int(memory[:-1]) << 20, overwrite=True, resume=True, **options)
         return
-    from restoretk import wiener
+    from restoretk import METHODS
 
     if source.suffix == ".tif":
         import tifffile
 
         image = tifffile.imread(source)
-        wiener(image, psf, out=image, **options)
+        METHODS[name](image, psf, out=image, **options)
         tifffile.imwrite(output, image, photometric="minisblack")
     else:
         import zarr
 
         array = zarr.open_array(source, mode="r")
         image = array[:]
-        wiener(image, psf, out=image, **options)
+        METHODS[name](image, psf, out=image, **options)
         zarr.create_array(
             output, shape=image.shape, chunks=array.chunks, dtype=image.dtype, compressors=None, overwrite=True
         )[:] = image
 
 
 def command(how: str, source: Path, output: Path, given: argparse.Namespace) -> list[str]:
-    options = ["--memory", given.memory, "--boundary", given.boundary]
+    options = ["--memory", given.memory, "--boundary", given.boundary, "--method", given.method]
     return [sys.executable, __file__, "--work", how, str(source), str(output), *options]
 
 
@@ -154,6 +157,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=16384)
     parser.add_argument("--memory", default="290M")
     parser.add_argument("--boundary", default="wrap")
+    parser.add_argument("--method", default=METHOD)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--kill", action="store_true")
     parser.add_argument("--folder", type=Path, help="where to put some 4 GB for the time being")
@@ -162,7 +166,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.work:
         how, source, output = given.work
-        work(how, Path(source), Path(output), given.memory, given.boundary)
+        work(how, Path(source), Path(output), given.memory, given.method, given.boundary)
         tell_costs()
         return
     pixels = given.side**2 * 2
@@ -180,6 +184,7 @@ def main() -> None:
             seconds = {how: [cpu for cpu, _ in found] for how, found in runs.items()}
             peaks = {how: max(peak for _, peak in found) for how, found in runs.items()}
             size = f"{given.side}^2 uint16 {kind}" + (f", {given.boundary}" if given.boundary != "wrap" else "")
+            size += f", {given.method}" if given.method != METHOD else ""
             over = float(np.median(np.array(seconds["blocks"]) / np.array(seconds["memory"])))
             figures += [
                 Figure("out of core", f"CPU over that in memory, {size}", over, 1.0,

@@ -22,15 +22,16 @@ from restoretk.restoration.signal_spectrum import fit_frames
 _NOT_IN_BLOCKS = ("mask", "weights", "per_channel", "boundary")
 
 
-def check_options(method: str, options: Mapping[str, Any], boundaries: tuple[str, ...], where: str) -> None:
+def check_options(
+    options: Mapping[str, Any], boundaries: tuple[str, ...], where: str, masks: tuple[str, ...] = ()
+) -> None:
     """Raise OptionError for an option that needs more than a block at a time."""
-    if method == "richardson_lucy":
-        raise OptionError(f"method {method} cannot be had {where}: it takes many passes over the whole picture")
     for name in _NOT_IN_BLOCKS[:-1]:
-        if options.get(name) is not None and options[name] is not False:
-            raise OptionError(
-                f"{name} {options[name]!r} cannot be had in blocks: it takes many passes over the whole picture"
-            )
+        value = options.get(name)
+        if value is None or value is False or (name == "mask" and isinstance(value, str) and value in masks):
+            continue
+        why = f"{' or '.join(masks)} can" if name == "mask" and masks else "it takes many passes over the whole picture"
+        raise OptionError(f"{name} {value!r} cannot be had {where}: {why}")
     boundary = options.get("boundary", "wrap")
     if boundary not in boundaries:
         raise OptionError(f"boundary must be {' or '.join(boundaries)} to be had {where}, got {boundary!r}")

@@ -53,7 +53,7 @@ def dask_restoration(
     if not hasattr(image, "rechunk"):
         raise TypeError(f"image must be a Dask array, got {type(image).__name__}: dask.array.from_array makes one")
     method, options = spelled_out(method, options)
-    check_options(method, options, ("wrap",), "on Dask")
+    check_options(options, ("wrap",), "on Dask")
     kernel = check_psf(psf).astype(np.float64)
     if kernel.ndim != 2 or image.ndim < 2:
         raise ValueError(f"psf and image must have two axes and at least two, got {kernel.shape} and {image.shape}")

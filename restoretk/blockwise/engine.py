@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from restoretk._arrays import Array, check_finite, fractions_of_range, to_dtype, unit_of
+from restoretk._arrays import Array, check_finite, fractions_of_range, unit_of
 from restoretk.blockwise.journal import Journal
+from restoretk.blockwise.result import Result
 from restoretk.blockwise.scratch import DamagedScratchError, SpectrumFile, checksum, checksums
-from restoretk.blockwise.stores import Sink, Source, StoreError
+from restoretk.blockwise.stores import Source
 from restoretk.convolution._lines import lines
 from restoretk.convolution.sweeps import blocks
 
@@ -28,8 +29,6 @@ _SPARE = 24 << 20  # bytes for what is not counted here: temporaries of a sub-bl
 Multiply = Callable[[Array, int, slice], None]
 #: The half spectra, in some columns, that are added to those of the rows of a plane.
 Added = Callable[[int], Callable[[slice | Array], Array] | None]
-#: The values to store, in fractions of full range, of rows of a plane.
-Encode = Callable[[Array, int], Array]
 #: Is told how much of the work is done, 0 to 1.
 Progress = Callable[[float], None]
 
@@ -121,18 +120,14 @@ def as_floats(rows: Array, first: int) -> Array:
     return rows.astype(working_dtype(rows.dtype), copy=False)
 
 
-def as_it_is(values: Array, _plane: int) -> Array:
-    """For pictures whose numbers are worked on as they stand."""
-    return values
-
-
-def _outside(values: Array, dtype: np.dtype[Any]) -> int:
-    """How many values do not fit a dtype."""
-    if dtype.kind == "f":
-        return 0
-    info = np.iinfo(dtype)
-    half = 0.5 / info.max
-    return int(np.count_nonzero((values < info.min / info.max - half) | (values > 1 + half)))
+def with_holes(rows: Array, first: int) -> Array:
+    """As `as_floats`, with NaN where a number is not finite instead of an error."""
+    if rows.dtype.kind != "f":
+        return as_floats(rows, first)
+    holes = ~np.isfinite(rows)
+    floats = as_floats(np.where(holes, np.zeros((), rows.dtype), rows), first)
+    floats[holes] = np.nan
+    return floats
 
 
 def nothing_added(_plane: int) -> None:
@@ -149,14 +144,11 @@ class Engine:
 
     Parameters
     ----------
-    source, sink : Source, Sink
-        The sink may be smaller: the frame on the torus of the source.
+    source : Source
+    result : Result
+        It may be smaller: the frame on the torus of the source.
     frame : (rows, columns)
-        Of the sink.
-    dtype : dtype
-        Of the sink.
-    encode : Encode
-        Makes what is stored of the rows of a plane.
+        Of the result.
     folder : Path
         For the scratch file.
     """
@@ -164,16 +156,13 @@ class Engine:
     def __init__(
         self,
         source: Source,
-        sink: Sink,
+        result: Result,
         frame: tuple[int, int],
-        dtype: np.dtype[Any],
-        encode: Encode,
         layout: Layout,
         folder: Path,
         journal: Journal,
     ) -> None:
-        self._frame, self._stored_dtype = frame, dtype.newbyteorder("=")
-        self._source, self._sink, self._encode = source, sink, encode
+        self._source, self._result, self._frame = source, result, frame
         self._layout, self._journal = layout, journal
         _, rows, columns = source.shape
         self._dtype = working_dtype(source.dtype)
@@ -201,16 +190,6 @@ class Engine:
         self._journal.forget(plane, "rows")
         self._journal.forget(plane, "columns")
 
-    @property
-    def clipped(self) -> int:
-        """How many values of the result lay outside what its dtype holds."""
-        found = 0
-        for plane in range(self._source.shape[0]):
-            for start in self._layout.starts:
-                sums = self._journal.done(plane, "out", start)
-                found += 0 if sums is None else sums[1]
-        return found
-
     def close(self) -> None:
         """Give the scratch file back."""
         self._scratch.close()
@@ -236,7 +215,11 @@ class Engine:
 
     def _plane(self, plane: int, multiply: Multiply, progress: Progress, added: Added) -> None:
         starts = self._layout.starts
-        todo = [start for start in starts if start < self._frame[0] and not self._written(plane, start)]
+        todo = [
+            start
+            for start in starts
+            if start < self._frame[0] and not self._result.holds(plane, self._rows_in_frame(start))
+        ]
         if not todo:
             return
         steps = len(starts) * 2 + self._scratch.blocks
@@ -263,17 +246,6 @@ class Engine:
 
     def _rows_in_frame(self, start: int) -> slice:
         return slice(start, min(start + self._layout.rows, self._frame[0]))
-
-    def _written(self, plane: int, start: int) -> bool:
-        """Whether rows of the result are in the output as they were written there."""
-        sums = self._journal.done(plane, "out", start)
-        if sums is None:
-            return False
-        try:
-            found = self._sink.read(plane, self._rows_in_frame(start))
-        except StoreError:  # damaged: to be written anew
-            return False
-        return checksum(found) == sums[0]
 
     def _transform(self, plane: int, start: int) -> None:
         """A block of the first sweep."""
@@ -329,12 +301,10 @@ class Engine:
             if sums is None or checksum(piece) != sums[number]:
                 raise DamagedScratchError(f"block {block} of the scratch file is damaged")
         columns, kept = self._source.shape[2], self._frame[1]
-        restored = np.empty((rows.stop - rows.start, kept), self._stored_dtype)
         transforms = lines()
+        restored = self._result.room(rows, kept)
         clipped = 0
         for part in blocks(len(restored), columns * self._dtype.itemsize, _SUB_BLOCK, 1):
-            values = self._encode(transforms.rows_back(spectra[part], columns)[:, :kept], plane)
-            clipped += _outside(values, restored.dtype)
-            restored[part] = to_dtype(values, restored.dtype)
-        self._sink.write(plane, rows, restored)
-        self._journal.add(plane, "out", start, sums=[checksum(restored), clipped])
+            values = transforms.rows_back(spectra[part], columns)[:, :kept]
+            clipped += self._result.store(values, plane, restored[part])
+        self._result.write(plane, rows, restored, clipped)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,10 +16,19 @@ EXTENDED = ("reflect", "symmetric", "edge", "constant")
 
 
 class ExtendedSource:
-    """A source as floats on a torus: what `restoretk.convolution.boundary.extend_periodically` makes of the whole."""
+    """A source as floats on a torus: what `restoretk.convolution.boundary.extend_periodically` makes of the whole.
 
-    def __init__(self, source: Source, torus: tuple[int, int], boundary: str) -> None:
-        self._source, self._black = source, boundary == "constant"
+    ``floats`` makes floats of stored rows; the number of the first is told to it.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        torus: tuple[int, int],
+        boundary: str,
+        floats: Callable[[Array, int], Array] = as_floats,
+    ) -> None:
+        self._source, self._black, self._as_floats = source, boundary == "constant", floats
         self.shape = (source.shape[0], *torus)
         self.dtype: np.dtype[Any] = working_dtype(source.dtype)
         self.row_step = source.row_step
@@ -64,4 +73,4 @@ class ExtendedSource:
         return mixed
 
     def _floats(self, plane: int, rows: slice) -> Array:
-        return as_floats(self._source.read(plane, rows), rows.start)
+        return self._as_floats(self._source.read(plane, rows), rows.start)

@@ -19,8 +19,10 @@ from restoretk.blockwise.choosing import check_options
 from restoretk.blockwise.extended import EXTENDED
 from restoretk.blockwise.journal import Journal, was_begun
 from restoretk.blockwise.light import space_of
+from restoretk.blockwise.overlapping import OVERLAPPING, do_overlapping
 from restoretk.blockwise.stores import StoreError, make_sink, open_source
-from restoretk.blockwise.task import Task, do_task
+from restoretk.blockwise.sweeping import do_in_sweeps
+from restoretk.blockwise.task import Task
 from restoretk.psf import check_psf
 from restoretk.restoration import spelled_out
 
@@ -46,9 +48,13 @@ def restore_file(
     default as everywhere, the scene beyond the frame is solved for in memory, of which it takes no more than the frame does
     along its edges.
 
+    Richardson-Lucy, whose steps look no further than the PSF does, works on blocks that overlap by all that they can reach:
+    (iterations - 1) times the extent of the PSF and its radius. No pixel feels where the blocks were cut, and no smaller
+    overlap is taken: where there is no memory for it, an error says how much is needed.
+
     ``boundary`` may also be wrap, reflect, symmetric, edge or constant. Masks, weights and ``per_channel`` are not to be had:
     they are iterated over the whole picture, at several sweeps a step, and blocks that overlap would differ from the whole by
-    more than could be bounded. Richardson-Lucy is not to be had either.
+    more than could be bounded. Richardson-Lucy takes ``mask="nan"``.
 
     Parameters
     ----------
@@ -85,7 +91,7 @@ def restore_file(
     -------
     dict
         The method, its parameters, shape, dtype, the space, how many pixels were clipped, what was left behind beside the
-        pixels, warnings.
+        pixels, warnings; of blocks that overlap the ``halo``: by how many rows and columns on every side.
 
     Raises
     ------
@@ -98,7 +104,7 @@ def restore_file(
         raise TypeError(f"memory must be a whole number of bytes, got {memory!r}")
     method, options = spelled_out(method, options)
     options.setdefault("boundary", "unknown")
-    check_options(method, options, ("wrap", *EXTENDED, "unknown"), "in blocks")
+    check_options(options, ("wrap", *EXTENDED, "unknown"), "in blocks", OVERLAPPING.get(method, ()))
     kernel = check_psf(psf).astype(np.float64)
     if kernel.ndim != 2:
         raise ValueError(f"psf must have two axes, got shape {kernel.shape}")
@@ -126,7 +132,11 @@ def restore_file(
             sink = None
             try:
                 sink = naming(output, lambda: make_sink(folder, output, opened, resume=journal.resumed))
-                found = naming(source, lambda: do_task(task, opened, sink, output, folder, scratch_folder, journal))
+                places = (folder, scratch_folder)
+                if method in OVERLAPPING:
+                    found = naming(source, lambda: do_overlapping(task, opened, sink, output, journal))
+                else:
+                    found = naming(source, lambda: do_in_sweeps(task, opened, sink, output, *places, journal))
             except (ValueError, TypeError):
                 if not journal.resumed:  # wrong data or options: there is nothing to go on with
                     for each in {folder, scratch_folder}:

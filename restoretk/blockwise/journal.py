@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,10 @@ class Journal:
     def done(self, *step: Any) -> list[int] | None:
         """The checksums of a step that is done; None where it is not."""
         return self._steps.get(step)
+
+    def steps(self) -> Iterable[tuple[tuple[Any, ...], list[int]]]:
+        """All steps that are done, with their checksums."""
+        return self._steps.items()
 
     def add(self, *step: Any, sums: list[int]) -> None:
         """Say that a step is done."""

@@ -86,7 +86,7 @@ def deblur_large(
     Restore a picture that does not fit in memory: what it would become in memory, without tiles or seams.
 
     TIFF and BigTIFF, Zarr and OME-Zarr, .npy; the boundaries unknown, wrap, reflect, symmetric, edge and constant, all rules;
-    no masks or weights, no richardson_lucy. Photographs are decoded to linear light as deblur does it, a TIFF by its profile.
+    no masks or weights. Photographs are decoded to linear light as deblur does it, a TIFF by its profile.
     Work that was cut off is in a folder beside the output, and --resume goes on with it.
     """  # noqa: D301 - \b is click's mark for lines to leave as they are
     from restoretk.blockwise import restore_file
@@ -163,9 +163,12 @@ def _tell(found: dict[str, Any], picture: Path) -> None:
     chosen = [
         f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}"
         for key, value in found["parameters"].items()
-        if key in ("noise_to_signal", "regularization", "operator", "cutoff", "chosen_by", "level")
+        if key in ("noise_to_signal", "regularization", "operator", "cutoff", "chosen_by", "level", "iterations")
     ]
     say(f"{found['method']}: {', '.join(chosen)}")
+    if "halo" in found:
+        rows, columns = found["halo"]
+        say(f"in blocks that overlap by {rows} rows and {columns} columns, all that {found['method']} reaches: no seam")
     if "space" in found:
         say(f"restored in {found['space']}")
     if found.get("clipped"):

@@ -19,6 +19,8 @@ from restoretk.convolution._any_blur import forward, inverse
 from restoretk.convolution.fourier import apply_transfer_function
 from restoretk.convolution.sweeps import LARGE, filter_plane
 
+DEFAULT_ITERATIONS = 10
+
 _LEAST_SHARE = 1e-3  # of the light of a scene pixel that falls on observed ones: with less of it, it stays as it began
 
 
@@ -33,6 +35,16 @@ def checked_iterations(iterations: Any) -> int:
     return count
 
 
+def below_zero(pixels: int) -> tuple[str, ...]:
+    """A warning for data that are no light, where there are any."""
+    if not pixels:
+        return ()
+    return (
+        f"{pixels} pixels are below 0, which no light is, and were taken for 0: where a background was subtracted, add it "
+        f"again",
+    )
+
+
 def filtered(plane: Array, transfer: Array, *, adjoint: bool = False) -> Array:
     """A plane under a transfer function on its half spectrum, or under the adjoint of that."""
     if plane.ndim != 2 or plane.size < LARGE:
@@ -42,12 +54,25 @@ def filtered(plane: Array, transfer: Array, *, adjoint: bool = False) -> Array:
     return out
 
 
+def reach(psf: Array, iterations: int) -> tuple[int, ...]:
+    """How far, along each axis, a pixel can lie from the pixels that some steps make it depend on."""
+    far = []
+    for axis, side in enumerate(psf.shape):
+        lit = np.flatnonzero(psf.any(axis=tuple(other for other in range(psf.ndim) if other != axis))) - side // 2
+        low, high = int(lit[0]), int(lit[-1])
+        # To its data and no further in the first step, from the level grey; by the PSF there and back in the others.
+        far.append(max(-low, high, 0) + (iterations - 1) * (high - low))
+    return tuple(far)
+
+
 def _multiply(block: Array, *, transfer: Array, adjoint: bool, columns: slice) -> None:
     part = transfer[:, columns]
     block *= np.conj(part) if adjoint else part
 
 
-def likeliest_plane(data: Array, unseen: Array | None, otf: Array, iterations: int) -> Array:
+def likeliest_plane(
+    data: Array, unseen: Array | None, otf: Array, iterations: int, level: float | None = None
+) -> Array:
     """The scene of one plane after some steps from an even grey.
 
     Parameters
@@ -57,16 +82,18 @@ def likeliest_plane(data: Array, unseen: Array | None, otf: Array, iterations: i
     unseen : ndarray of bool, shape (*torus), or None
     otf : ndarray of complex, shape (*half)
     iterations : int
+    level : float or None
+        The grey; None for the mean of what was seen.
     """
     share, kept = None, None
-    count = data.size
+    if level is None:
+        count = data.size if unseen is None else data.size - np.count_nonzero(unseen)
+        level = float(np.sum(data, dtype=np.float64) / count)
     if unseen is not None:
-        seen = (~unseen).astype(data.dtype)
-        count = int(np.count_nonzero(seen))
-        share = filtered(seen, otf, adjoint=True)
+        share = filtered((~unseen).astype(data.dtype), otf, adjoint=True)
         kept = share < _LEAST_SHARE
         share[kept] = 1
-    estimate = np.full_like(data, np.sum(data, dtype=np.float64) / count)
+    estimate = np.full_like(data, level)
     for _ in range(iterations):
         ratio = filtered(estimate, otf)
         # Below the rounding of the transform there is no light to compare with.

@@ -27,7 +27,7 @@ from restoretk.restoration._optics import Optics, Workshop
 from restoretk.restoration._planes import ArrayPlanes, PicturePlanes
 from restoretk.restoration._precision import Precision
 from restoretk.restoration._problem import ON_THE_FRAME, Problem
-from restoretk.restoration.missing import Observation, first_fill, read_observation
+from restoretk.restoration.missing import NOTHING_SEEN, Observation, first_fill, read_observation
 from restoretk.restoration.signal_spectrum import SignalSpectrum, fit_frames, fit_signal_spectrum
 from restoretk.restoration.unknown_boundary import extend_unknown
 from restoretk.restoration.weighted import PixelWeights, poisson_weights, read_weights
@@ -142,6 +142,8 @@ def _as_seen(
     planes: Array, psfs: tuple[Array, ...], torus: tuple[int, ...], boundary: str, hidden: Array | None
 ) -> tuple[Array, Array | None, Array]:
     """The planes on their torus with 0 where nobody saw anything, where that is, and the frames with holes filled in."""
+    if hidden is not None and hidden.reshape(len(hidden), -1).all(axis=1).any():
+        raise ValueError(NOTHING_SEEN)
     frames = planes if hidden is None else first_fill(planes, hidden)
     if boundary != "unknown":
         extended, _ = _continued(frames, psfs, torus, boundary)

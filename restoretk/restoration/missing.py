@@ -11,6 +11,7 @@ from restoretk._arrays import Array, as_array, as_float_image
 from restoretk._grammar import OptionError
 
 MASKS = ("nan", "saturated")
+NOTHING_SEEN = "mask must leave at least one pixel of every plane observed"
 
 _PLATEAU = 4  # pixels at exactly the highest value: fewer are a peak, not a plateau
 _NEAR, _FAR = 1.2, 6.0  # widths in pixels of the local averages that first fill a hole

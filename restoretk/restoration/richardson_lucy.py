@@ -13,7 +13,13 @@ from restoretk._arrays import Array, check_out, plain_number
 from restoretk.convolution.boundary import crop
 from restoretk.restoration._any_array import Method, restore_anywhere
 from restoretk.restoration._cautions import cautions
-from restoretk.restoration._em_steps import checked_iterations, filtered, likeliest_plane
+from restoretk.restoration._em_steps import (
+    DEFAULT_ITERATIONS,
+    below_zero,
+    checked_iterations,
+    filtered,
+    likeliest_plane,
+)
 from restoretk.restoration._frequency_domain import given
 from restoretk.restoration._optics import Workshop
 from restoretk.restoration._planes import PicturePlanes
@@ -58,12 +64,6 @@ class CountedLight:
             below.append(int(np.count_nonzero(observed < 0)))
 
         image = self.image(seen=compare)
-        notes: tuple[str, ...] = ()
-        if any(below):
-            notes = (
-                f"{sum(below)} pixels are below 0, which no light is, and were taken for 0: where a background was "
-                f"subtracted, add it again",
-            )
         return Restoration(
             image=image,
             method="richardson_lucy",
@@ -72,7 +72,7 @@ class CountedLight:
                 "residual_sigma": plain_number(float(np.sqrt(np.mean(squares))), problem.unit),
                 "fft_pairs": float(2 * self.iterations + (problem.unseen is not None)),
             },
-            warnings=(*notes, *cautions(problem)),
+            warnings=(*below_zero(sum(below)), *cautions(problem)),
         )
 
     def _otf(self, index: int) -> Array:
@@ -93,7 +93,7 @@ def decide(
     image: npt.ArrayLike,
     psf: npt.ArrayLike,
     *,
-    iterations: int = 10,
+    iterations: int = DEFAULT_ITERATIONS,
     boundary: str = "unknown",
     channel_axis: int | None = None,
     mask: npt.ArrayLike | str | None = None,
@@ -108,7 +108,7 @@ def richardson_lucy(
     image: npt.ArrayLike,
     psf: npt.ArrayLike,
     *,
-    iterations: int = 10,
+    iterations: int = DEFAULT_ITERATIONS,
     boundary: str = "unknown",
     channel_axis: int | None = None,
     mask: npt.ArrayLike | str | None = None,

@@ -20,6 +20,7 @@ from restoretk.convolution.fourier import forward_transform, inverse_transform
 from restoretk.convolution.sweeps import LARGE, empty_spectrum, transform_rows
 from restoretk.restoration._ring import Ring, SideInverses
 from restoretk.restoration._ring_product import RingProduct
+from restoretk.restoration.missing import NOTHING_SEEN
 
 ITERATIONS, TOLERANCE = 28, 5e-4  # see `extend_unknown`
 _HOLES = (0.75, 1e-4, 0.1)  # exponent, floor and weight of 0.1 (Q / max Q + 1e-4)^-0.75, see extend_unknown
@@ -126,7 +127,7 @@ def _missing_of(mask: Array | None, shape: tuple[int, ...], frame: tuple[int, ..
         raise ValueError(f"mask must be boolean of shape {frame} or {shape}, got {mask.dtype} of shape {mask.shape}")
     missing = np.broadcast_to(mask, shape).reshape((count, *frame))
     if missing.all(axis=tuple(range(1, missing.ndim))).any():
-        raise ValueError("mask must leave at least one pixel of every plane observed")
+        raise ValueError(NOTHING_SEEN)
     return missing
 
 

@@ -369,7 +369,6 @@ def test_two_at_the_same_work_are_refused(tmp_path: Path) -> None:
         ),
         ({"mask": "nan"}, "mask 'nan' cannot be had in blocks"),
         ({"per_channel": True}, "per_channel True cannot be had"),
-        ({"method": "richardson_lucy"}, "method richardson_lucy cannot be had in blocks: it takes many passes"),
         ({"psf": np.full((302, 1), 1 / 302)}, "larger than the image"),
         ({"psf": np.full((2, 2, 2), 1 / 8)}, "psf must have two axes"),
         ({"output": "in.npy"}, "is the same as the input"),
