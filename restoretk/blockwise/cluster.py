@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from restoretk._version import __version__
-from restoretk.blockwise.dask_graph import dask_restoration
+from restoretk.blockwise.dask_graph import dask_restoration, default_boundary
 from restoretk.blockwise.files import check_output, naming, work_folder
 from restoretk.blockwise.stores import StoreError
 from restoretk.blockwise.zarr_store import ZarrSink, ZarrSource
@@ -49,6 +49,7 @@ def restore_zarr_on_cluster(
         raise StoreError('a cluster needs the extra scale: pip install "restoretk[scale]"') from None
     source, output = Path(source), Path(output)
     method, options = spelled_out(method, options)
+    boundary = options.setdefault("boundary", default_boundary(method))
     check_output(source, output, overwrite=overwrite)
     opened = naming(source, lambda: ZarrSource(source))
     with connect(scheduler), work_folder(output, None, resume=False, overwrite=overwrite) as (folder, _):
@@ -60,12 +61,13 @@ def restore_zarr_on_cluster(
             # Whole chunks to one task each: two that wrote to the same would undo each other's work.
             whole = restored.rechunk({restored.ndim - 2: step, restored.ndim - 1: -1})
             whole.store(sink.array, lock=False, compute=True)
-            sink.commit(output, {"method": method, **parameters, "boundary": "wrap", "restoretk": __version__})
+            sink.commit(output, {"method": method, **parameters, "boundary": boundary, "restoretk": __version__})
         finally:  # work on a cluster is not gone on with
             shutil.rmtree(folder)
     return {
         "method": method,
         "parameters": parameters,
+        "boundary": boundary,
         "shape": opened.shape,
         "dtype": str(np.dtype(opened.dtype)),
         "warnings": (),

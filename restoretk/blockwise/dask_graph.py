@@ -10,7 +10,9 @@ import numpy.typing as npt
 
 from restoretk._arrays import Array, to_dtype
 from restoretk.blockwise.choosing import check_options, choose_filter, columns_to_look_at, is_fixed
+from restoretk.blockwise.dask_overlapping import steps_in_blocks
 from restoretk.blockwise.engine import as_floats, working_dtype
+from restoretk.blockwise.overlapping import OVERLAPPING
 from restoretk.convolution._lines import lines
 from restoretk.convolution.sweeps import blocks
 from restoretk.psf import check_psf
@@ -25,10 +27,13 @@ _SUB_BLOCK = 1 << 19
 
 
 def restore_dask(image: da.Array, psf: npt.ArrayLike, method: str = "wiener", **options: Any) -> da.Array:
-    """A Dask array restored, as a Dask array: exactly what the method gives with ``boundary="wrap"``.
+    """A Dask array restored, as a Dask array: exactly what the method gives for the whole with the same boundary.
 
     Works on any scheduler; on a cluster each block is transformed where it lies. A rule that chooses a parameter computes a
     few columns of the spectrum at once; nothing else is computed before the result is asked for.
+
+    Linear filters have the boundary ``wrap`` alone. Richardson-Lucy has ``unknown``, its default, and ``wrap``, and takes
+    ``mask="nan"``; its blocks overlap by all that its steps reach.
 
     Parameters
     ----------
@@ -41,7 +46,7 @@ def restore_dask(image: da.Array, psf: npt.ArrayLike, method: str = "wiener", **
     Returns
     -------
     dask.array.Array
-        Of the shape and dtype of the image, in blocks of rows.
+        Of the shape and dtype of the image, in blocks of rows; in blocks of rows and columns from Richardson-Lucy.
     """
     return dask_restoration(image, psf, method, **options)[0]
 
@@ -53,7 +58,8 @@ def dask_restoration(
     if not hasattr(image, "rechunk"):
         raise TypeError(f"image must be a Dask array, got {type(image).__name__}: dask.array.from_array makes one")
     method, options = spelled_out(method, options)
-    check_options(options, ("wrap",), "on Dask")
+    options.setdefault("boundary", default_boundary(method))
+    check_options(options, _boundaries(method), "on Dask", OVERLAPPING.get(method, ()))
     kernel = check_psf(psf).astype(np.float64)
     if kernel.ndim != 2 or image.ndim < 2:
         raise ValueError(f"psf and image must have two axes and at least two, got {kernel.shape} and {image.shape}")
@@ -68,6 +74,8 @@ def dask_restoration(
         raise ValueError(f"psf of shape {kernel.shape} is larger than the image {(rows, columns)}")
     if image.dtype.kind not in "iuf" or image.dtype.itemsize > 8 or image.dtype == np.float16:
         raise TypeError(f"image must hold integers or floats of 32 or 64 bits, got {image.dtype}")
+    if method in OVERLAPPING:
+        return steps_in_blocks(image, kernel, options)
     item = working_dtype(image.dtype).itemsize
     complex_dtype = np.result_type(working_dtype(image.dtype), np.complex64)
     height, width = max(1, _CHUNK // (columns * item)), max(16, _CHUNK // (rows * 2 * item))
@@ -95,6 +103,15 @@ def dask_restoration(
         _rows_back, columns, native, dtype=native, chunks=by_rows.chunks, meta=_nothing(image.ndim, native)
     )
     return restored, dict(decided.parameters)
+
+
+def default_boundary(method: str) -> str:
+    """What lies beyond the frame of a Dask array where nothing is said."""
+    return _boundaries(method)[0]
+
+
+def _boundaries(method: str) -> tuple[str, ...]:
+    return ("unknown", "wrap") if method in OVERLAPPING else ("wrap",)
 
 
 def _nothing(ndim: int, dtype: np.dtype[Any]) -> Array:

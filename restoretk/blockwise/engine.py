@@ -110,22 +110,22 @@ def working_dtype(stored: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(np.float64 if stored.itemsize > 4 or (stored.kind in "iu" and stored.itemsize > 2) else np.float32)
 
 
-def as_floats(rows: Array, first: int) -> Array:
-    """Rows of a source as floats; ValueError for what a filter cannot work on, with the number of the row."""
+def as_floats(rows: Array, first: int, column: int = 0) -> Array:
+    """Rows of a source as floats; ValueError for what a filter cannot work on, with the place of the first pixel."""
     if rows.dtype.kind != "f":
         return fractions_of_range(rows)
-    check_finite(rows, f"image, from row {first} on,")
+    check_finite(rows, f"image, from row {first}{f' and column {column}' if column else ''} on,")
     if unit_of(rows):
         raise ValueError(f"image holds numbers of extreme size from row {first} on: scale them to about 1")
     return rows.astype(working_dtype(rows.dtype), copy=False)
 
 
-def with_holes(rows: Array, first: int) -> Array:
+def with_holes(rows: Array, first: int, column: int = 0) -> Array:
     """As `as_floats`, with NaN where a number is not finite instead of an error."""
     if rows.dtype.kind != "f":
-        return as_floats(rows, first)
+        return as_floats(rows, first, column)
     holes = ~np.isfinite(rows)
-    floats = as_floats(np.where(holes, np.zeros((), rows.dtype), rows), first)
+    floats = as_floats(np.where(holes, np.zeros((), rows.dtype), rows), first, column)
     floats[holes] = np.nan
     return floats
 

@@ -9,8 +9,10 @@ from restoretk.blockwise.engine import Room, working_dtype
 from restoretk.blockwise.stores import Source
 from restoretk.restoration._torus import torus_for
 
+#: As large as the torus of a block, in use at a time.
+FIELDS = 10
+
 _LEAST = 64  # pixels of a block
-_FIELDS = 10  # as large as the torus of a block, in use at a time
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,7 @@ class Tiling:
         chunk = min(laid.row_step, self.rows.laid)
         read = (tallest + chunk) * self.columns.laid * laid.dtype.itemsize
         written = min(self.rows.step, self.rows.frame) * self.columns.frame * source.dtype.itemsize
-        block = _FIELDS * self.rows.widest * self.columns.widest * working_dtype(laid.dtype).itemsize
+        block = FIELDS * self.rows.widest * self.columns.widest * working_dtype(laid.dtype).itemsize
         return read + written + block
 
     def check(self, room: Room, source: Source, laid: Source) -> None:

@@ -37,7 +37,11 @@ _ZARR_IN_AND_OUT = "--scheduler is for a Zarr in and a Zarr out, which all worke
     metavar="NAME:KEY=VALUE,...",
     help="The method, such as wiener:noise_to_signal=0.01; a rule such as gcv reads the picture once more.",
 )
-@boundary_option(None, "What lies beyond the edge; by default unknown, on a cluster wrap, which is all it has.")
+@boundary_option(
+    None,
+    "What lies beyond the edge; by default unknown, on a cluster wrap, which is all that linear filters have there.",
+)
+@click.option("--mask", metavar="nan", help="With richardson_lucy: leave out pixels that are not finite.")
 @output_option("The restored picture: .tif, .tiff, .btf, .zarr or .npy.")
 @click.option(
     "--memory",
@@ -66,6 +70,7 @@ def deblur_large(
     psf_spec: str,
     method_spec: str,
     boundary: str | None,
+    mask: str | None,
     space: str,
     output: Path,
     memory: int,
@@ -81,13 +86,14 @@ def deblur_large(
       restoretk deblur-large scan.tif --psf disk:radius=4 --method wiener:noise_to_signal=0.01 -o sharp.tif
       restoretk deblur-large survey.zarr --psf psf.npy -o sharp.zarr --memory 2G --scratch /fast
       restoretk deblur-large survey.zarr --psf psf.npy -o sharp.zarr --resume
+      restoretk deblur-large sky.npy --psf psf.npy --method richardson_lucy:iterations=30 --mask nan -o sharp.npy
       restoretk deblur-large survey.zarr --psf psf.npy -o sharp.zarr --scheduler tcp://10.0.0.5:8786
 
     Restore a picture that does not fit in memory: what it would become in memory, without tiles or seams.
 
     TIFF and BigTIFF, Zarr and OME-Zarr, .npy; the boundaries unknown, wrap, reflect, symmetric, edge and constant, all rules;
-    no masks or weights. Photographs are decoded to linear light as deblur does it, a TIFF by its profile.
-    Work that was cut off is in a folder beside the output, and --resume goes on with it.
+    no weights, and no mask but nan with richardson_lucy. Photographs are decoded to linear light as deblur does it, by the
+    profile of a TIFF. Work that was cut off is in a folder beside the output, and --resume goes on with it.
     """  # noqa: D301 - \b is click's mark for lines to leave as they are
     from restoretk.blockwise import restore_file
     from restoretk.blockwise.files import unfinished_work
@@ -97,12 +103,11 @@ def deblur_large(
     psf = spelled("--psf", make_psf, psf_spec)
     if not quiet:
         say_background(psf, psf_spec)
-    if boundary is not None:
-        if "boundary" in options:
-            raise click.UsageError(
-                f"--boundary {boundary} and --method {method_spec} both say the boundary: give it once"
-            )
-        options["boundary"] = boundary
+    for key, value in (("boundary", boundary), ("mask", mask)):
+        if value is not None:
+            if key in options:
+                raise click.UsageError(f"--{key} {value} and --method {method_spec} both say the {key}: give it once")
+            options[key] = value
     show = _Percent(wanted=not quiet)
     try:
         if scheduler is not None:

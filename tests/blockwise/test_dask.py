@@ -89,6 +89,57 @@ def test_a_dask_array_in_a_dask_array_out(
     assert_same(restored[..., 20:40, 30:50].compute(scheduler="synchronous"), expected[..., 20:40, 30:50])
 
 
+@pytest.mark.parametrize("boundary", ["unknown", "wrap"])
+@pytest.mark.parametrize(
+    ("shape", "blocks"), [((301, 257), (3, 2)), ((2, 151, 203), (2, 1, 2)), ((2, 2, 43, 60), (2, 2, 1, 1))]
+)
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32, np.float64])
+def test_richardson_lucy_in_blocks_that_overlap(
+    dtype: Any,
+    shape: tuple[int, ...],
+    blocks: tuple[int, ...],
+    boundary: str,
+    lopsided_psf: Array,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("restoretk.blockwise.dask_overlapping._SIDE", 90)
+    image = picture(*shape, dtype=dtype)
+    options: dict[str, Any] = {"iterations": 5, "boundary": boundary}
+    restored = restore_dask(da.from_array(image, chunks=70), lopsided_psf, "richardson_lucy", **options)
+    assert restored.numblocks == blocks
+    expected = METHODS["richardson_lucy"](image, lopsided_psf, **options)
+    assert_same(restored.compute(scheduler="threads"), expected)
+    assert_same(restored[..., 20:40, 30:50].compute(scheduler="synchronous"), expected[..., 20:40, 30:50])
+
+
+@pytest.mark.parametrize("boundary", ["unknown", "wrap"])
+def test_richardson_lucy_on_dask_leaves_out_what_is_not_a_number(
+    boundary: str, lopsided_psf: Array, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("restoretk.blockwise.dask_overlapping._SIDE", 90)
+    image = picture(301, 257, dtype=np.float64)
+    image[100:104, 3:240] = np.nan
+    options: dict[str, Any] = {"iterations": 5, "boundary": boundary, "mask": "nan"}
+    array = da.from_array(image, chunks=70)
+    restored = restore_dask(array, lopsided_psf, "richardson_lucy", **options).compute(scheduler="threads")
+    assert_same(restored, METHODS["richardson_lucy"](image, lopsided_psf, **options))
+    unmasked = restore_dask(array, lopsided_psf, "richardson_lucy:iterations=5")
+    with pytest.raises(ValueError, match="must be finite") as error:
+        unmasked.compute(scheduler="synchronous")
+    found = re.findall(r"from row (\d+)(?: and column (\d+))? on.* at \((\d+), (\d+)\)", str(error.value))[0]
+    row, column, within, across = (int(each or 0) for each in found)
+    assert np.isnan(image[row + within, column + across])
+    nothing = restore_dask(da.from_array(np.full((2, 30, 31), np.nan)), lopsided_psf, "richardson_lucy", mask="nan")
+    with pytest.raises(ValueError, match="mask must leave at least one pixel of every plane observed"):
+        nothing.compute(scheduler="synchronous")
+
+
+def test_a_reach_that_fills_the_memory_of_a_worker_is_warned_of(lopsided_psf: Array) -> None:
+    image = da.zeros((20000, 20000), dtype=np.float32, chunks=5000)
+    with pytest.warns(UserWarning, match=r"reach so far that a block takes \d+\.\d GiB"):
+        restore_dask(image, lopsided_psf, "richardson_lucy:iterations=1000")
+
+
 def test_nothing_is_computed_before_it_is_asked_for() -> None:
     asked: list[Any] = []
 
@@ -107,6 +158,13 @@ def test_nothing_is_computed_before_it_is_asked_for() -> None:
     ("changed", "says"),
     [
         ({"boundary": "reflect"}, "boundary must be wrap to be had on Dask, got 'reflect'"),
+        (
+            {"boundary": "reflect", "method": "richardson_lucy"},
+            "boundary must be unknown or wrap to be had on Dask, got 'reflect'",
+        ),
+        ({"mask": "nan"}, "mask 'nan' cannot be had on Dask: it takes many passes"),
+        ({"mask": "saturated", "method": "richardson_lucy"}, "mask 'saturated' cannot be had on Dask: nan can"),
+        ({"iterations": 0, "method": "richardson_lucy"}, "iterations must be a whole number >= 1, got 0"),
         ({"method": "wienr"}, "method must be one of"),
         ({"psf": np.full((302, 1), 1 / 302)}, "larger than the image"),
         ({"image": np.zeros((30, 30), complex)}, "image must hold integers or floats"),
@@ -166,20 +224,26 @@ def test_a_cluster_that_loses_a_worker_in_the_middle_loses_nothing_else(cluster:
         assert set(client.scheduler_info(n_workers=-1)["workers"]) != before
 
 
-@pytest.mark.parametrize("method", ["wiener:noise_to_signal=0.02", "regularized_filter"])
-def test_a_zarr_on_a_cluster(cluster: Any, method: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("method", "boundary", "options"),
+    [
+        ("wiener:noise_to_signal=0.02", "wrap", {"noise_to_signal": 0.02}),
+        ("regularized_filter", "wrap", {}),
+        ("richardson_lucy:iterations=4", "unknown", {"iterations": 4}),
+    ],
+)
+def test_a_zarr_on_a_cluster(cluster: Any, method: str, boundary: str, options: dict[str, Any], tmp_path: Path) -> None:
     image = picture(2, 301, 257)
     stored = zarr.create_array(tmp_path / "in.zarr", shape=image.shape, dtype=image.dtype, chunks=(1, 64, 100))
     stored[:] = image
     stored.attrs["instrument"] = "a microscope"
-    name, _, spelled = method.partition(":")
-    options = {"noise_to_signal": 0.02} if spelled else {}
+    name = method.partition(":")[0]
     found = restore_zarr_on_cluster(cluster.scheduler_address, tmp_path / "in.zarr", PSF, tmp_path / "out.zarr", method)
     assert found["method"] == name
     written = zarr.open_array(tmp_path / "out.zarr", mode="r")
-    assert_same(written[:], METHODS[name](image, PSF, boundary="wrap", **options))
+    assert_same(written[:], METHODS[name](image, PSF, boundary=boundary, **options))
     assert written.attrs["instrument"] == "a microscope"
-    assert "restoretk" in written.attrs
+    assert written.attrs["restoretk"]["boundary"] == found["boundary"] == boundary
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.zarr", "out.zarr"]
 
 

@@ -317,3 +317,28 @@ def test_the_command_tells_of_the_overlap(lopsided_psf: Array, rng: np.random.Ge
     assert "overlap by 17 rows and 28 columns" in done.stderr
     assert json.loads(done.stdout)["halo"] == [17, 28]
     assert_same(tifffile.imread(tmp_path / "out.tif"), richardson_lucy(image, lopsided_psf, iterations=6))
+
+
+@pytest.mark.parametrize("boundary", [None, "wrap"])
+def test_the_command_leaves_out_what_is_not_a_number(
+    boundary: str | None, lopsided_psf: Array, rng: np.random.Generator, tmp_path: Path
+) -> None:
+    image = picture(rng, np.float32, 161, 157)
+    image[3:9, 40:44] = np.nan
+    np.save(tmp_path / "in.npy", image)
+    np.save(tmp_path / "psf.npy", lopsided_psf)
+    chosen = {} if boundary is None else {"boundary": boundary}
+    words = ["deblur-large", "in.npy", "--psf", "psf.npy", "-o", "out.npy", "--mask", "nan"]
+    words += [f"--{name}={value}" for name, value in chosen.items()]
+
+    def run(method: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "restoretk", *words, "--method", method]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    refused = run("wiener")
+    assert refused.returncode == 2
+    assert "mask 'nan' cannot be had in blocks" in refused.stderr
+    done = run(METHOD)
+    assert done.returncode == 0, done.stderr
+    expected = richardson_lucy(image, lopsided_psf, iterations=6, mask="nan", **chosen)
+    assert_same(np.load(tmp_path / "out.npy"), expected)
