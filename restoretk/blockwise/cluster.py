@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from restoretk._version import __version__
-from restoretk.blockwise.dask_graph import dask_restoration, default_boundary
+from restoretk.blockwise.dask_graph import dask_restoration
 from restoretk.blockwise.files import check_output, naming, work_folder
 from restoretk.blockwise.stores import StoreError
 from restoretk.blockwise.zarr_store import ZarrSink, ZarrSource
@@ -49,7 +49,7 @@ def restore_zarr_on_cluster(
         raise StoreError('a cluster needs the extra scale: pip install "restoretk[scale]"') from None
     source, output = Path(source), Path(output)
     method, options = spelled_out(method, options)
-    boundary = options.setdefault("boundary", default_boundary(method))
+    boundary = options.setdefault("boundary", "unknown")
     check_output(source, output, overwrite=overwrite)
     opened = naming(source, lambda: ZarrSource(source))
     with connect(scheduler), work_folder(output, None, resume=False, overwrite=overwrite) as (folder, _):

@@ -15,6 +15,7 @@ from restoretk._arrays import Array
 from restoretk.blockwise.engine import Engine, Progress
 from restoretk.blockwise.journal import Journal
 from restoretk.blockwise.scratch import checksum
+from restoretk.convolution.sweeps import RowBlocks
 from restoretk.restoration._optics import Optics
 from restoretk.restoration._planes import Planes
 from restoretk.restoration._precision import Precision
@@ -24,6 +25,21 @@ from restoretk.restoration.signal_spectrum import fit_frames
 from restoretk.restoration.unknown_boundary import ITERATIONS, TOLERANCE, solve_unknown
 
 _FIELDS = 10  # as large as the ring, in use at a time
+
+
+class LevelFree:
+    """The precision of a plane, some columns at a time, by the spectrum fitted to its frame; its mean is left free."""
+
+    def __init__(self, frame: RowBlocks, optics: Optics) -> None:
+        self._precision = Precision(fit_frames([frame], optics.psfs[0]), optics, 0)
+
+    def __call__(self, columns: slice) -> Array:
+        """The values in some columns."""
+        values = self._precision.columns(columns)
+        if columns.start == 0:
+            values = values.copy()
+            values[0, 0] = 0
+        return values
 
 
 class Rings:
@@ -82,18 +98,9 @@ class Rings:
     def _solve(self, plane: int, engine: Engine, progress: Progress) -> None:
         ring, dtype = self._ring, self._optics.dtype
         engine.rest()
-        fitted = fit_frames([self._planes.plane(plane)], self._optics.psfs[0])
-        precision = Precision(fitted, self._optics, 0)
-
-        def free_of_level(columns: slice) -> Array:
-            values = precision.columns(columns)
-            if columns.start == 0:
-                values = values.copy()
-                values[0, 0] = 0
-            return values
-
+        precision = LevelFree(self._planes.plane(plane), self._optics)
         engine.transform(plane, lambda share: progress(0.15 * share))
-        product, residual = RingProduct(ring, free_of_level, dtype), RingSum(ring, dtype)
+        product, residual = RingProduct(ring, precision, dtype), RingSum(ring, dtype)
         for columns, block in engine.row_spectra(plane):
             residual.add(-product.columns(block, columns), columns)
         steps = 0
@@ -105,7 +112,7 @@ class Rings:
             return product(field)
 
         found = np.zeros(ring.size, dtype)
-        solve_unknown(found, residual.field(), applied, SideInverses(ring, free_of_level), ITERATIONS, TOLERANCE)
+        solve_unknown(found, residual.field(), applied, SideInverses(ring, precision), ITERATIONS, TOLERANCE)
         part = self._file(plane).with_suffix(".part.npy")
         np.save(part, found, allow_pickle=False)
         part.replace(self._file(plane))

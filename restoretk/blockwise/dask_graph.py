@@ -10,13 +10,18 @@ import numpy.typing as npt
 
 from restoretk._arrays import Array, to_dtype
 from restoretk.blockwise.choosing import check_options, choose_filter, columns_to_look_at, is_fixed
+from restoretk.blockwise.dask_laid import extended, nothing, solve_rings
 from restoretk.blockwise.dask_overlapping import steps_in_blocks
 from restoretk.blockwise.engine import as_floats, working_dtype
+from restoretk.blockwise.extended import EXTENDED
 from restoretk.blockwise.overlapping import OVERLAPPING
 from restoretk.convolution._lines import lines
 from restoretk.convolution.sweeps import blocks
 from restoretk.psf import check_psf
 from restoretk.restoration import spelled_out
+from restoretk.restoration._optics import Optics
+from restoretk.restoration._ring_product import RowSpectra
+from restoretk.restoration._torus import torus_for
 from restoretk.restoration._transfer import Transfer
 
 if TYPE_CHECKING:
@@ -24,16 +29,18 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 26  # bytes of a block of rows or of columns
 _SUB_BLOCK = 1 << 19
+_AROUND = {"unknown": "symmetric"}  # the first guess
 
 
 def restore_dask(image: da.Array, psf: npt.ArrayLike, method: str = "wiener", **options: Any) -> da.Array:
     """A Dask array restored, as a Dask array: exactly what the method gives for the whole with the same boundary.
 
     Works on any scheduler; on a cluster each block is transformed where it lies. A rule that chooses a parameter computes a
-    few columns of the spectrum at once; nothing else is computed before the result is asked for.
+    few columns of the spectrum at once, and for the boundary ``unknown``, the default as everywhere, all rows are transformed
+    at once, and what lies beyond the frame is solved for here. Nothing else is computed before the result is asked for.
 
-    Linear filters have the boundary ``wrap`` alone. Richardson-Lucy has ``unknown``, its default, and ``wrap``, and takes
-    ``mask="nan"``; its blocks overlap by all that its steps reach.
+    ``boundary`` may also be wrap (periodic), reflect, symmetric, edge or constant. The blocks of Richardson-Lucy overlap by
+    all that its steps reach, it takes ``mask="nan"``, and nothing is computed at once.
 
     Parameters
     ----------
@@ -57,9 +64,11 @@ def dask_restoration(
     """The array of `restore_dask`, and the parameters that were chosen."""
     if not hasattr(image, "rechunk"):
         raise TypeError(f"image must be a Dask array, got {type(image).__name__}: dask.array.from_array makes one")
+    from dask.delayed import delayed
+
     method, options = spelled_out(method, options)
-    options.setdefault("boundary", default_boundary(method))
-    check_options(options, _boundaries(method), "on Dask", OVERLAPPING.get(method, ()))
+    boundary = options.setdefault("boundary", "unknown")
+    check_options(options, ("unknown", "wrap", *EXTENDED), "on Dask", OVERLAPPING.get(method, ()))
     kernel = check_psf(psf).astype(np.float64)
     if kernel.ndim != 2 or image.ndim < 2:
         raise ValueError(f"psf and image must have two axes and at least two, got {kernel.shape} and {image.shape}")
@@ -76,59 +85,61 @@ def dask_restoration(
         raise TypeError(f"image must hold integers or floats of 32 or 64 bits, got {image.dtype}")
     if method in OVERLAPPING:
         return steps_in_blocks(image, kernel, options)
-    item = working_dtype(image.dtype).itemsize
-    complex_dtype = np.result_type(working_dtype(image.dtype), np.complex64)
-    height, width = max(1, _CHUNK // (columns * item)), max(16, _CHUNK // (rows * 2 * item))
+    dtype = working_dtype(image.dtype)
+    height, width = torus_for((rows, columns), kernel.shape, boundary)
+    torus = (height, width)
+    laid = image if boundary == "wrap" else extended(image, torus, _AROUND.get(boundary, boundary))
+    complex_dtype = np.result_type(dtype, np.complex64)
     stack = dict.fromkeys(range(image.ndim - 2), 1)
-    by_rows = image.rechunk({**stack, image.ndim - 2: height, image.ndim - 1: -1})
-    half = columns // 2 + 1
+    in_rows = {**stack, image.ndim - 2: max(1, _CHUNK // (width * dtype.itemsize)), image.ndim - 1: -1}
+    in_columns = {**stack, image.ndim - 2: -1, image.ndim - 1: max(16, _CHUNK // (height * 2 * dtype.itemsize))}
+    by_rows = laid.rechunk(in_rows)
     spectra = by_rows.map_blocks(
         _rows_forward,
         dtype=complex_dtype,
-        chunks=(*by_rows.chunks[:-1], (half,)),
-        meta=_nothing(image.ndim, complex_dtype),
+        chunks=(*by_rows.chunks[:-1], (width // 2 + 1,)),
+        meta=nothing(image.ndim, complex_dtype),
     )
-    sample = None if is_fixed(method, options) else _sample(spectra, (rows, columns))
-    decided = choose_filter(_DaskPlanes(image), (rows, columns), kernel, method, options, sample)
-    by_columns = spectra.rechunk({**stack, image.ndim - 2: -1, image.ndim - 1: width})
+    by_columns = spectra.rechunk(in_columns)
+    planes = DaskPlanes(image)
+    optics = Optics((kernel,), torus, dtype)
+    rings = solve_rings(planes, optics, by_columns) if boundary in _AROUND else []
+    sample = None if is_fixed(method, options) else _sample(spectra, torus, rings)
+    decided = choose_filter(planes, torus, kernel, method, options, sample)
     filtered = by_columns.map_blocks(
         _filter_columns,
         dtype=complex_dtype,
-        meta=_nothing(image.ndim, complex_dtype),
+        meta=nothing(image.ndim, complex_dtype),
         transfer=decided.filter,
+        lead=image.shape[:-2],
+        rings=delayed(rings, pure=False) if rings else None,
     )
-    back = filtered.rechunk({**stack, image.ndim - 2: height, image.ndim - 1: -1})
+    back = filtered.rechunk(in_rows)[..., :rows, :]
     native = image.dtype.newbyteorder("=")
     restored = back.map_blocks(
-        _rows_back, columns, native, dtype=native, chunks=by_rows.chunks, meta=_nothing(image.ndim, native)
+        _rows_back,
+        width,
+        columns,
+        native,
+        dtype=native,
+        chunks=(*back.chunks[:-1], (columns,)),
+        meta=nothing(image.ndim, native),
     )
     return restored, dict(decided.parameters)
 
 
-def default_boundary(method: str) -> str:
-    """What lies beyond the frame of a Dask array where nothing is said."""
-    return _boundaries(method)[0]
-
-
-def _boundaries(method: str) -> tuple[str, ...]:
-    return ("unknown", "wrap") if method in OVERLAPPING else ("wrap",)
-
-
-def _nothing(ndim: int, dtype: np.dtype[Any]) -> Array:
-    """What tells Dask the kind of the blocks."""
-    return np.empty((0,) * ndim, dtype)
-
-
-def _sample(spectra: da.Array, torus: tuple[int, int]) -> Array:
+def _sample(spectra: da.Array, torus: tuple[int, int], rings: list[RowSpectra]) -> Array:
     """The spectra of all planes in the columns that are looked at, shape (P, rows, n)."""
     rows, _ = torus
     chosen = columns_to_look_at(torus)
-    found = np.asarray(spectra[..., chosen].compute()).reshape(-1, rows, len(chosen))
+    found = np.array(spectra[..., chosen].compute()).reshape(-1, rows, len(chosen))
+    for plane, beyond in zip(found, rings, strict=bool(rings)):
+        plane += beyond(chosen)
     transforms = lines()
     return np.stack([transforms.columns(plane) for plane in found])
 
 
-class _DaskPlanes:
+class DaskPlanes:
     """The planes of a Dask array as the choice of a filter wants them: computed when rows are asked for."""
 
     def __init__(self, image: da.Array) -> None:
@@ -176,27 +187,30 @@ def _rows_forward(block: Array, *, block_info: Any = None) -> Array:
     return spectra.reshape(*lead, spectra.shape[-1])
 
 
-def _filter_columns(block: Array, *, transfer: Transfer, block_info: Any = None) -> Array:
-    """Columns transformed, filtered and transformed back, a few at a time."""
-    first = block_info[0]["array-location"][-1][0]
-    planes = block.reshape(-1, *block.shape[-2:])
-    filtered = np.empty_like(planes)
+def _filter_columns(
+    block: Array, *, transfer: Transfer, lead: tuple[int, ...], rings: list[RowSpectra] | None, block_info: Any = None
+) -> Array:
+    """Columns of a plane transformed, filtered and transformed back, a few at a time."""
+    *stack, _, (first, _) = block_info[0]["array-location"]
+    plane: Array = block.reshape(block.shape[-2:])
+    filtered = np.empty_like(plane)
     transforms = lines()
-    for plane, into in zip(planes, filtered, strict=True):
-        for part in blocks(plane.shape[1], plane.shape[0] * plane.itemsize, _SUB_BLOCK, 16):
-            piece = transforms.columns(plane[:, part])
-            transfer.multiply(piece, index=0, columns=slice(first + part.start, first + part.stop))
-            transforms.columns_back(piece, into[:, part])
+    beyond = rings[np.ravel_multi_index([start for start, _ in stack], lead) if lead else 0] if rings else None
+    for part in blocks(plane.shape[1], plane.shape[0] * plane.itemsize, _SUB_BLOCK, 16):
+        chosen = slice(first + part.start, first + part.stop)
+        piece = transforms.columns(plane[:, part] if beyond is None else plane[:, part] + beyond(chosen))
+        transfer.multiply(piece, index=0, columns=chosen)
+        transforms.columns_back(piece, filtered[:, part])
     return filtered.reshape(block.shape)
 
 
-def _rows_back(block: Array, columns: int, dtype: np.dtype[Any]) -> Array:
-    """The rows of the result, in the dtype of the image."""
+def _rows_back(block: Array, width: int, columns: int, dtype: np.dtype[Any]) -> Array:
+    """The rows of the result, in the dtype of the image, from a torus that is as wide or wider."""
     lead = block.shape[:-1]
     flat = block.reshape(-1, block.shape[-1])
     restored = np.empty((len(flat), columns), dtype)
     transforms = lines()
-    for part in blocks(len(flat), columns * block.real.itemsize, _SUB_BLOCK // 2, 1):
+    for part in blocks(len(flat), width * block.real.itemsize, _SUB_BLOCK // 2, 1):
         # A copy: the transform may overwrite what it is given, and another task may hold the block.
-        restored[part] = to_dtype(transforms.rows_back(flat[part].copy(), columns), dtype)
+        restored[part] = to_dtype(transforms.rows_back(flat[part].copy(), width)[:, :columns], dtype)
     return restored.reshape(*lead, columns)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from restoretk._arrays import Array, to_dtype
+from restoretk.blockwise.dask_laid import extended, floats_of, nothing
 from restoretk.blockwise.engine import as_floats, with_holes, working_dtype
 from restoretk.blockwise.tiling import FIELDS
 from restoretk.convolution.fourier import psf_to_otf
@@ -29,46 +30,44 @@ def steps_in_blocks(image: da.Array, psf: Array, options: Mapping[str, Any]) -> 
     from dask.array.overlap import overlap, trim_internal
 
     iterations = checked_iterations(options.get("iterations", DEFAULT_ITERATIONS))
-    holes, periodic = options.get("mask") is not None, options["boundary"] == "wrap"
-    chunks: dict[int, Any] = dict.fromkeys(range(image.ndim - 2), 1)
-    depth = dict.fromkeys(range(image.ndim), 0)
-    for axis, halo in zip((image.ndim - 2, image.ndim - 1), reach(psf, iterations), strict=True):
-        size = image.shape[axis]
+    holes, boundary = options.get("mask") is not None, options["boundary"]
+    ndim, dtype, native = image.ndim, working_dtype(image.dtype), image.dtype.newbyteorder("=")
+    rows, columns = image.shape[-2:]
+    periodic, laid = boundary != "unknown", image
+    if boundary not in ("unknown", "wrap"):
+        height, width = torus_for((rows, columns), psf.shape, boundary)
+        laid = extended(image, (height, width), boundary, holes=holes)
+    spatial = (ndim - 2, ndim - 1)
+    chunks: dict[int, Any] = dict.fromkeys(range(ndim - 2), 1)
+    depth = dict.fromkeys(range(ndim), 0)
+    for axis, halo in zip(spatial, reach(psf, iterations), strict=True):
+        size = laid.shape[axis]
         pieces = max(1, size // max(_SIDE, halo))
         chunks[axis] = tuple(size // pieces + (number < size % pieces) for number in range(pieces))
         depth[axis] = halo if pieces > 1 else 0
-    cut = image.rechunk(chunks)
-    largest = math.prod(max(chunks[axis]) + 2 * depth[axis] for axis in (image.ndim - 2, image.ndim - 1))
-    needed = FIELDS * largest * working_dtype(image.dtype).itemsize
+    needed = FIELDS * dtype.itemsize * math.prod(max(chunks[axis]) + 2 * depth[axis] for axis in spatial)
     if needed > _MUCH:
         warnings.warn(
             f"{iterations} iterations with a PSF of shape {psf.shape} reach so far that a block takes "
             f"{needed / 2**30:.1f} GiB: give each worker as much, or take fewer",
             stacklevel=4,
         )
-    uncut = tuple(periodic and not depth[axis] for axis in (image.ndim - 2, image.ndim - 1))
-    nothing = np.empty((0,) * image.ndim)
-    light = cut.map_blocks(
-        _light, holes, dtype=working_dtype(image.dtype), meta=nothing.astype(working_dtype(image.dtype))
-    )
-    seen = light.map_blocks(np.isfinite, dtype=bool, meta=nothing.astype(bool))
-    whole = (image.ndim - 2, image.ndim - 1)
-    total, count = (
-        each.sum(axis=whole, dtype=np.float64, keepdims=True)
-        for each in (light.map_blocks(np.nan_to_num, dtype=light.dtype, meta=light._meta), seen)
-    )
-    native = image.dtype.newbyteorder("=")
-    edges = dict.fromkeys(range(image.ndim), "periodic" if periodic else "none")
+    cut = laid.rechunk(chunks)
+    light = cut.map_blocks(_light, holes, dtype=dtype, meta=nothing(ndim, dtype))
+    seen = light.map_blocks(np.isfinite, dtype=bool, meta=nothing(ndim, np.dtype(bool)))
+    counted = light.map_blocks(np.nan_to_num, dtype=dtype, meta=nothing(ndim, dtype))
+    total, count = (each.sum(axis=spatial, dtype=np.float64, keepdims=True) for each in (counted, seen))
+    uncut = tuple(periodic and not depth[axis] for axis in spatial)
+    edges = dict.fromkeys(range(ndim), "periodic" if periodic else "none")
     stepped = overlap(cut, depth, edges, allow_rechunk=False).map_blocks(
-        _steps, total, count, psf, iterations, holes, uncut, native, dtype=native, meta=nothing.astype(native)
+        _steps, total, count, psf, iterations, holes, uncut, native, dtype=native, meta=nothing(ndim, native)
     )
-    return trim_internal(stepped, depth, edges), {"iterations": float(iterations)}
+    return trim_internal(stepped, depth, edges)[..., :rows, :columns], {"iterations": float(iterations)}
 
 
 def _light(block: Array, holes: bool, *, block_info: Any = None) -> Array:
     """What light a block holds, NaN where a mask lets it be missing."""
-    row, column = (start for start, _ in block_info[0]["array-location"][-2:])
-    return np.maximum((with_holes if holes else as_floats)(block, row, column), 0)
+    return np.maximum(floats_of(block, holes, block_info=block_info), 0)
 
 
 def _steps(

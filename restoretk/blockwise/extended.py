@@ -15,6 +15,15 @@ from restoretk.blockwise.stores import Source
 EXTENDED = ("reflect", "symmetric", "edge", "constant")
 
 
+def beyond(size: int, ring: int, boundary: str, dtype: np.dtype[Any]) -> tuple[Array, Array, Array]:
+    """What lies beyond an axis: the places in it that are mixed, at its low edge and its high one, and the share of these."""
+    mode = "edge" if boundary == "constant" else boundary
+    places = np.pad(np.arange(size), ring, mode=mode)  # type: ignore[call-overload]  # a checked name
+    # 1 at the high edge, 0 at the low edge.
+    fade = 0.5 * (1 + np.cos(np.pi * (np.arange(ring) + 1) / (ring + 1)))
+    return places[:ring], places[len(places) - ring :], fade.astype(dtype)
+
+
 class ExtendedSource:
     """A source as floats on a torus: what `restoretk.convolution.boundary.extend_periodically` makes of the whole.
 
@@ -35,16 +44,9 @@ class ExtendedSource:
         self.carried: Mapping[str, Any] = source.carried
         self.left_behind = source.left_behind
         self._frame = source.shape[1:]
-        self._places = []
-        self._fades: list[Array] = []
-        for size, whole in zip(self._frame, torus, strict=True):
-            ring = whole - size
-            mode = "edge" if self._black else boundary
-            self._places.append(np.pad(np.arange(size), ring, mode=mode))  # type: ignore[call-overload]  # a checked name
-            fade = 0.5 * (
-                1 + np.cos(np.pi * (np.arange(ring) + 1) / (ring + 1))
-            )  # 1 at the high edge, 0 at the low edge
-            self._fades.append(fade.astype(self.dtype))
+        self._beyond = [
+            beyond(size, whole - size, boundary, self.dtype) for size, whole in zip(self._frame, torus, strict=True)
+        ]
 
     def read(self, plane: int, rows: slice) -> Array:
         """See `Source`."""
@@ -56,20 +58,18 @@ class ExtendedSource:
         for row in range(max(rows.start, height), rows.stop):
             if not self._black:
                 block[row - rows.start, :width] = self._row_of_the_ring(plane, row - height)
-        ring = self.shape[2] - width
-        if ring and not self._black:
-            low, high = block[:, self._places[1][:ring]], block[:, self._places[1][-ring:]]
-            block[:, width:] = self._fades[1] * high + (1 - self._fades[1]) * low
+        if not self._black:
+            low, high, fade = self._beyond[1]
+            block[:, width:] = fade * block[:, high] + (1 - fade) * block[:, low]
         return block
 
     def close(self) -> None:
         """See `Source`."""
 
     def _row_of_the_ring(self, plane: int, number: int) -> Array:
-        ring, fade = self.shape[1] - self._frame[0], self._fades[0][number]
-        low, high = int(self._places[0][number]), int(self._places[0][len(self._places[0]) - ring + number])
-        above, below = (self._floats(plane, slice(place, place + 1))[0] for place in (high, low))
-        mixed: Array = fade * above + (1 - fade) * below
+        low, high, fades = (of_row[number] for of_row in self._beyond[0])
+        above, below = (self._floats(plane, slice(int(place), int(place) + 1))[0] for place in (high, low))
+        mixed: Array = fades * above + (1 - fades) * below
         return mixed
 
     def _floats(self, plane: int, rows: slice) -> Array:

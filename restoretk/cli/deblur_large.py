@@ -37,10 +37,7 @@ _ZARR_IN_AND_OUT = "--scheduler is for a Zarr in and a Zarr out, which all worke
     metavar="NAME:KEY=VALUE,...",
     help="The method, such as wiener:noise_to_signal=0.01; a rule such as gcv reads the picture once more.",
 )
-@boundary_option(
-    None,
-    "What lies beyond the edge; by default unknown, on a cluster wrap, which is all that linear filters have there.",
-)
+@boundary_option(None, "What lies beyond the edge; by default unknown.")
 @click.option("--mask", metavar="nan", help="With richardson_lucy: leave out pixels that are not finite.")
 @output_option("The restored picture: .tif, .tiff, .btf, .zarr or .npy.")
 @click.option(

@@ -83,7 +83,7 @@ class RingSum:
     def __init__(self, ring: Ring, dtype: np.dtype[Any]) -> None:
         self._ring, self._field = ring, np.zeros(ring.size, dtype)
         half, complex_dtype = ring.torus[1] // 2 + 1, np.result_type(dtype, np.complex64)
-        self._of_below = np.empty((ring.widths[0], half), complex_dtype)
+        self._of_below = np.zeros((ring.widths[0], half), complex_dtype)
 
     def add(self, block: Array, columns: slice) -> None:
         """Take in some columns."""
@@ -98,7 +98,7 @@ class RingSum:
         right += block.imag[:height] @ waves.imag.T
 
     def field(self) -> Array:
-        """The field, when all columns are in."""
+        """The field, when all columns are in; what those that are give to it."""
         below, _ = self._ring.slabs(self._field)
         below[...] = scipy.fft.irfft(self._of_below, self._ring.torus[1], axis=1)
         return self._field
