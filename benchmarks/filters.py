@@ -17,11 +17,12 @@ import numpy as np
 import scipy.fft
 from measuring import Figure, random_scene, ratio, take_turns, write_figures
 
-from restoretk import convolve, regularized_filter, wiener
+from restoretk import convolve, regularized_filter, richardson_lucy, wiener
 from restoretk.convolution._fast import set_fast
 from restoretk.psf import disk_psf
 
 PSF = disk_psf(7.5)
+STEPS, SLOWER_STEPS = 10, 2.0  # of Richardson-Lucy
 FIXED, AUTOMATIC = {"numpy": 1.1, "fast": 0.8}, {"numpy": 0.3, "fast": 0.15}
 PEERS = {
     "skimage wiener": (2.3, 4.0),
@@ -75,6 +76,26 @@ def filters(shape: tuple[int, int], rounds: int) -> Iterator[Figure]:
             yield Figure(
                 "filters", f"{method}, {rule} adds, {size}, {kind}", float(more), AUTOMATIC[kind], unit="pairs"
             )
+
+
+def steps(shape: tuple[int, int], rounds: int) -> Iterator[Figure]:
+    """Richardson-Lucy: two pairs a step, and scikit-image's."""
+    from skimage.restoration import richardson_lucy as skimage_richardson_lucy
+
+    image, psf = np.maximum(picture(shape), 0), PSF.astype(np.float32)
+    ours = partial(richardson_lucy, image, PSF, iterations=STEPS, boundary="wrap")
+    calls: dict[str, Callable[[], object]] = {"pair": lambda: scipy.fft.irfft2(scipy.fft.rfft2(image), s=shape)}
+    calls |= {kind: with_fast(kind == "fast", ours) for kind in kinds()}
+    calls["skimage"] = partial(skimage_richardson_lucy, image, psf, num_iter=STEPS, clip=False)
+    seconds = take_turns(calls, rounds)
+    size = f"{shape[0]} x {shape[1]}"
+    for kind in kinds():
+        pairs = ratio(seconds, kind, "pair") / (2 * STEPS)
+        what = f"richardson_lucy, {STEPS} steps, over 2 pairs a step, {size}, {kind}"
+        yield Figure("filters", what, pairs, FIXED["numpy"], unit="times")
+        slower = ratio(seconds, "skimage", kind)
+        what = f"skimage richardson_lucy over ours, {size}, {kind}"
+        yield Figure("filters", what, slower, SLOWER_STEPS, "at least", "times")
 
 
 def torch_wiener(image: object, shape: tuple[int, ...], psf: object, noise_to_signal: float) -> object:
@@ -132,6 +153,7 @@ def main() -> None:
     figures: list[Figure] = []
     for rows, columns in shapes:
         figures += filters((rows, columns), given.rounds)
+    figures += steps((shapes[0][0], shapes[0][1]), max(2, given.rounds // 3))
     figures += peers((shapes[0][0], shapes[0][1]), 1, given.rounds)
     figures += peers((shapes[-1][0], shapes[-1][1]), 3, max(2, given.rounds // 3))
     write_figures(figures, given.json)
