@@ -103,6 +103,8 @@ class Rings:
         product, residual = RingProduct(ring, precision, dtype), RingSum(ring, dtype)
         for columns, block in engine.row_spectra(plane):
             residual.add(-product.columns(block, columns), columns)
+        del block  # the last holder of the memory of a block
+        engine.rest()
         steps = 0
 
         def applied(field: Array) -> Array:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy.fft
 
 from restoretk._arrays import Array, check_finite, fractions_of_range, unit_of
 from restoretk.blockwise.journal import Journal
@@ -17,13 +18,14 @@ from restoretk.blockwise.result import Result
 from restoretk.blockwise.scratch import DamagedScratchError, SpectrumFile, checksum, checksums
 from restoretk.blockwise.stores import Source
 from restoretk.convolution._lines import lines
-from restoretk.convolution.sweeps import blocks
+from restoretk.convolution.sweeps import blocks, in_order, share
 
 _SUB_BLOCK = 1 << 18  # bytes of rows transformed at a time
 _SUB_COLUMNS = 1 << 19  # bytes of columns filtered at a time
 _NARROWEST = 16
 _MOST_BLOCK = 1 << 26  # bytes: larger blocks gain nothing
 _SPARE = 24 << 20  # bytes for what is not counted here: temporaries of a sub-block, of the codec of a file
+_OF_A_THREAD = 12 << 20  # bytes more of these for each thread beside the first
 
 #: Multiplies a block of the spectrum by the transfer function of these columns of a plane, in place.
 Multiply = Callable[[Array, int, slice], None]
@@ -89,7 +91,8 @@ class Room:
 
     def taken(self, block: int) -> int:
         """The bytes that the process will have taken at most, with a block of so many."""
-        return resident_bytes() + _SPARE + max(self.besides + block, self.at_least)
+        spare = _SPARE + _OF_A_THREAD * (scipy.fft.get_workers() - 1)
+        return resident_bytes() + spare + max(self.besides + block, self.at_least)
 
 
 def _bytes_of_lines(source: Source) -> tuple[int, int]:
@@ -252,8 +255,10 @@ class Engine:
         stored = self._source.read(plane, self._rows_of(start))
         spectra = self._row_spectra(len(stored))
         transforms = lines()
-        for part in blocks(len(stored), stored.shape[1] * self._dtype.itemsize, _SUB_BLOCK, 1):
-            transforms.rows(as_floats(stored[part], start), spectra[part])
+        share(
+            lambda part: transforms.rows(as_floats(stored[part], start), spectra[part]),
+            blocks(len(stored), stored.shape[1] * self._dtype.itemsize, _SUB_BLOCK, 1),
+        )
         self._journal.add(plane, "rows", start, sums=self._scratch.write_rows(start, spectra))
 
     def _block(self, plane: int, number: int) -> tuple[slice, Array]:
@@ -281,13 +286,16 @@ class Engine:
             if self._journal.done(plane, "columns", number) is not None:
                 continue
             columns, block = self._block(plane, number)
-            for part in self._parts(block):
+
+            def work(part: slice, columns: slice = columns, block: Array = block) -> None:
                 chosen = slice(columns.start + part.start, columns.start + part.stop)
                 if added is not None:
                     block[:, part] += added(chosen)
                 piece = transforms.columns(block[:, part])
                 multiply(piece, plane, chosen)
                 transforms.columns_back(piece, block[:, part])
+
+            share(work, self._parts(block))
             self._scratch.write_block(number, block)
             self._journal.add(plane, "columns", number, sums=checksums(block, self._layout.starts))
 
@@ -303,8 +311,10 @@ class Engine:
         columns, kept = self._source.shape[2], self._frame[1]
         transforms = lines()
         restored = self._result.room(rows, kept)
-        clipped = 0
-        for part in blocks(len(restored), columns * self._dtype.itemsize, _SUB_BLOCK, 1):
+
+        def work(part: slice) -> int:
             values = transforms.rows_back(spectra[part], columns)[:, :kept]
-            clipped += self._result.store(values, plane, restored[part])
+            return self._result.store(values, plane, restored[part])
+
+        clipped = sum(in_order(work, blocks(len(restored), columns * self._dtype.itemsize, _SUB_BLOCK, 1)))
         self._result.write(plane, rows, restored, clipped)

@@ -48,6 +48,8 @@ def restore_file(
     default as everywhere, the scene beyond the frame is solved for in memory, of which it takes no more than the frame does
     along its edges.
 
+    ``with scipy.fft.set_workers(n):`` has n threads at work.
+
     Richardson-Lucy, whose steps look no further than the PSF does, works on blocks that overlap by all that they can reach:
     (iterations - 1) times the extent of the PSF and its radius. No pixel feels where the blocks were cut, and no smaller
     overlap is taken: where there is no memory for it, an error says how much is needed.

@@ -54,6 +54,7 @@ _ZARR_IN_AND_OUT = "--scheduler is for a Zarr in and a Zarr out, which all worke
     help="Where to put the scratch file, as large as a plane in float32; by default beside the output.",
 )
 @space_option
+@click.option("-j", "--jobs", type=click.IntRange(1, 256), default=1, show_default=True, help="Threads at work.")
 @click.option("--resume", is_flag=True, help="Go on with the same work where it was cut off.")
 @click.option(
     "--scheduler", metavar="tcp://HOST:PORT", help="Do it on the workers of a Dask cluster: Zarr in, Zarr out."
@@ -72,6 +73,7 @@ def deblur_large(
     output: Path,
     memory: int,
     scratch: Path | None,
+    jobs: int,
     resume: bool,
     scheduler: str | None,
     force: bool,
@@ -92,6 +94,8 @@ def deblur_large(
     no weights, and no mask but nan with richardson_lucy. Photographs are decoded to linear light as deblur does it, by the
     profile of a TIFF. Work that was cut off is in a folder beside the output, and --resume goes on with it.
     """  # noqa: D301 - \b is click's mark for lines to leave as they are
+    import scipy.fft
+
     from restoretk.blockwise import restore_file
     from restoretk.blockwise.files import unfinished_work
     from restoretk.catalogue import make_method, make_psf
@@ -108,22 +112,23 @@ def deblur_large(
     show = _Percent(wanted=not quiet)
     try:
         if scheduler is not None:
-            _refuse_on_cluster("memory", "scratch", "resume", "space")
+            _refuse_on_cluster("memory", "scratch", "jobs", "resume", "space")
             found = _on_cluster(scheduler, picture, psf, output, name, options, overwrite=force)
         else:
-            found = restore_file(
-                picture,
-                psf,
-                output,
-                name,
-                memory=memory,
-                scratch=scratch,
-                resume=resume,
-                overwrite=force,
-                progress=show,
-                space=space,
-                **options,
-            )
+            with scipy.fft.set_workers(jobs):
+                found = restore_file(
+                    picture,
+                    psf,
+                    output,
+                    name,
+                    memory=memory,
+                    scratch=scratch,
+                    resume=resume,
+                    overwrite=force,
+                    progress=show,
+                    space=space,
+                    **options,
+                )
     except BaseException:
         show.clear()
         if not quiet and (begun := unfinished_work(output)) is not None:

@@ -7,8 +7,9 @@ half spectrum is held, and a transfer function is only ever worked out for a blo
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol
 
 import numpy as np
@@ -90,7 +91,7 @@ def transform_plane(plane: RowBlocks, out: Array) -> None:
     def work(block: slice) -> None:
         out[:, block] = transforms.columns(out[:, block])
 
-    _share(work, blocks(columns, rows * out.itemsize, _COLUMN_BLOCK, _NARROWEST))
+    share(work, blocks(columns, rows * out.itemsize, _COLUMN_BLOCK, _NARROWEST))
 
 
 def empty_spectrum(plane: RowBlocks) -> Array:
@@ -108,7 +109,7 @@ def transform_rows(plane: RowBlocks, out: Array, seen: Callable[[slice], object]
         transforms.rows(plane[block], out[block])
         seen(block)
 
-    _share(work, blocks(rows, columns * plane.dtype.itemsize, _ROW_BLOCK, 1))
+    share(work, blocks(rows, columns * plane.dtype.itemsize, _ROW_BLOCK, 1))
 
 
 def _filter_columns(spectrum: Array, out: Array, apply: Callable[..., None], *, transformed: bool) -> None:
@@ -121,7 +122,7 @@ def _filter_columns(spectrum: Array, out: Array, apply: Callable[..., None], *, 
         apply(part, columns=block)
         transforms.columns_back(part, out[:, block])
 
-    _share(work, blocks(columns, rows * spectrum.itemsize, _COLUMN_BLOCK, _NARROWEST))
+    share(work, blocks(columns, rows * spectrum.itemsize, _COLUMN_BLOCK, _NARROWEST))
 
 
 def _transform_rows_back(spectrum: Array, out: RowBlocks) -> None:
@@ -132,7 +133,7 @@ def _transform_rows_back(spectrum: Array, out: RowBlocks) -> None:
     def work(block: slice) -> None:
         out[block] = transforms.rows_back(spectrum[block], columns)
 
-    _share(work, blocks(len(spectrum), columns * out.dtype.itemsize, _ROW_BLOCK, 1))
+    share(work, blocks(len(spectrum), columns * out.dtype.itemsize, _ROW_BLOCK, 1))
 
 
 def blocks(size: int, bytes_each: int, wanted: int, least: int) -> Iterator[slice]:
@@ -148,11 +149,17 @@ def in_order(work: Callable[[slice], Any], parts: Iterator[slice]) -> Iterator[A
     if workers == 1:
         yield from map(work, parts)
         return
+    ahead: deque[Future[Any]] = deque()
     with ThreadPoolExecutor(workers) as pool:
-        yield from pool.map(work, parts)
+        for part in parts:
+            ahead.append(pool.submit(work, part))
+            if len(ahead) > workers:  # what is done and waits takes memory
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
 
 
-def _share(work: Callable[[slice], None], parts: Iterator[slice]) -> None:
-    """Do all parts."""
+def share(work: Callable[[slice], None], parts: Iterator[slice]) -> None:
+    """Do all parts, as `in_order`."""
     for _ in in_order(work, parts):
         pass

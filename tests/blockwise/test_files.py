@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.fft
 import tifffile
 
 from restoretk import METHODS, wiener
@@ -486,6 +487,31 @@ def test_blocks_grow_with_the_memory_and_hold_whole_chunks(monkeypatch: pytest.M
     assert sizes[0] < sizes[-1]
     with pytest.raises(ValueError, match=r"memory must be at least \d+ MiB"):
         Layout.within(Room(RESIDENT + (20 << 20)), Planes(), 64)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("options", [{"boundary": "wrap"}, {}, {"method": "richardson_lucy:iterations=3"}])
+def test_threads_give_the_same_pixels(options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("restoretk.blockwise.engine._SUB_BLOCK", 1 << 15)
+    monkeypatch.setattr("restoretk.blockwise.engine._SUB_COLUMNS", 1 << 15)
+    monkeypatch.setattr("restoretk.blockwise.engine._MOST_BLOCK", 1 << 18)
+    image = picture(2, 501, 457)
+    np.save(tmp_path / "in.npy", image)
+    with scipy.fft.set_workers(3):
+        found = restore_file(tmp_path / "in.npy", PSF, tmp_path / "out.npy", **options)
+    method, _, _ = options.get("method", "wiener").partition(":")
+    given = {"iterations": 3} if method == "richardson_lucy" else {}
+    expected = METHODS[method](image, PSF, boundary=options.get("boundary", "unknown"), **given)
+    assert_same(np.load(tmp_path / "out.npy"), expected)
+    alone = restore_file(tmp_path / "in.npy", PSF, tmp_path / "alone.npy", **options)
+    assert found["clipped"] == alone["clipped"]
+
+
+def test_a_thread_more_needs_memory_more(tmp_path: Path) -> None:
+    np.save(tmp_path / "in.npy", picture(301, 257))
+    options: dict[str, Any] = {"memory": 80 << 20, "overwrite": True}
+    restore_file(tmp_path / "in.npy", PSF, tmp_path / "out.npy", "wiener:noise_to_signal=0.02,boundary=wrap", **options)
+    with scipy.fft.set_workers(4), pytest.raises(ValueError, match=r"memory must be at least 1\d\d MiB"):
+        restore_file(tmp_path / "in.npy", PSF, tmp_path / "out.npy", "wiener:noise_to_signal=0.02", **options)
 
 
 def test_the_memory_of_the_process_is_what_the_system_says() -> None:

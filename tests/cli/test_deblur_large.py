@@ -42,7 +42,7 @@ def test_the_pixels_are_those_in_memory_and_what_was_done_is_told(image: Array, 
     assert "wiener: noise_to_signal=0.02" in done.stderr
     expected = wiener(image, np.load(tmp_path / "psf.npy"), noise_to_signal=0.02)
     assert np.abs(tifffile.imread(tmp_path / "out.tif").astype(int) - expected).max() <= 1
-    quiet = run("in.tif", "--psf", "psf.npy", *METHOD, "-o", "out.tif", "--force", "--quiet", cwd=tmp_path)
+    quiet = run("in.tif", "--psf", "psf.npy", *METHOD, "-o", "out.tif", "--force", "--quiet", "-j", "2", cwd=tmp_path)
     assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -8,7 +10,7 @@ import scipy.fft
 
 from restoretk.convolution.fourier import psf_to_otf
 from restoretk.convolution.otf_columns import OtfColumns
-from restoretk.convolution.sweeps import filter_plane, filter_spectrum
+from restoretk.convolution.sweeps import blocks, filter_plane, filter_spectrum, in_order
 
 TORI = [(40, 63), (45, 64), (41, 31)]
 
@@ -59,3 +61,22 @@ def test_three_sweeps_are_a_two_dimensional_filter(
     with scipy.fft.set_workers(workers):
         filter_plane(plane, apply, plane)
     assert np.array_equal(plane, from_plane)
+
+
+def test_threads_work_in_order_and_not_far_ahead_of_what_is_taken() -> None:
+    begun: list[int] = []
+    lock = threading.Lock()
+
+    def work(part: slice) -> int:
+        with lock:
+            begun.append(part.start)
+        return part.start
+
+    parts = list(blocks(100, 1, 1, 1))
+    with scipy.fft.set_workers(3):
+        for taken, found in enumerate(in_order(work, iter(parts))):
+            assert found == taken
+            time.sleep(0.001)
+            with lock:
+                assert len(begun) <= taken + 1 + 3 + 1
+    assert sorted(begun) == list(range(100))

@@ -1,4 +1,4 @@
-"""The linear filters, boundary wrap, with and without the extra ``fast``."""
+"""The linear filters and Richardson-Lucy, boundary wrap, with and without the extra ``fast``."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import importlib.util
 
 import numpy as np
 
-from restoretk import plan_restoration, regularized_filter, wiener
+from restoretk import plan_restoration, regularized_filter, richardson_lucy, wiener
 from restoretk.convolution._fast import set_fast
 from restoretk.psf import disk_psf
 
 
-class LinearFilters:
+class Restoring:
     """Pictures of three sizes."""
 
     params = ([256, 1024, 2048], ["numpy", "fast"])
@@ -42,6 +42,9 @@ class LinearFilters:
 
     def time_regularized_filter_gcv(self, _side: int, _kind: str) -> None:
         regularized_filter(self.image, self.psf, boundary="wrap")
+
+    def time_richardson_lucy(self, _side: int, _kind: str) -> None:
+        richardson_lucy(np.abs(self.image), self.psf, iterations=3, boundary="wrap")
 
     def peakmem_wiener_fixed(self, _side: int, _kind: str) -> None:
         wiener(self.image, self.psf, noise_to_signal=0.01, boundary="wrap", out=self.image)
