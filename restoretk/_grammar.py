@@ -70,7 +70,7 @@ def parse_spec(spec: str) -> tuple[str, dict[str, Value]]:
             raise ValueError(f"a spec is name:key=value,key=value, got {item!r} where key=value belongs in {spec!r}")
         if key in options:
             raise ValueError(f"{key!r} is given twice in {spec!r}")
-        options[key] = _value(text, spec)
+        options[key] = text if key == "mask" else _value(text, spec)  # nan is the name of a mask
     return name, options
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import signal
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from restoretk.batch import (
     make_plan,
     run_batch,
 )
+from restoretk.batch.workers import run_tasks
 from restoretk.image_files import write_bytes
 
 SUFFIXES = (".png", ".jpg")
@@ -279,6 +281,21 @@ def test_a_second_batch_is_kept_out_of_the_folder(tmp_path: Path) -> None:
         next(run_batch(plan, reverse, folder=out, parameters={}, version="1"))
     assert len(list(first)) == 1
     assert statuses(run(plan, out, overwrite=True)) == ["done", "done"]
+
+
+def die_of_idleness(task: int) -> int:
+    threading.Timer(0.1, os._exit, [0]).start()
+    return task
+
+
+def slow_tasks(count: int) -> Iterator[int]:
+    for number in range(count):
+        yield number
+        time.sleep(0.6)
+
+
+def test_a_worker_that_dies_between_tasks_takes_none_with_it() -> None:
+    assert list(run_tasks(die_of_idleness, slow_tasks(3), jobs=1)) == [(0, 0), (1, 1), (2, 2)]
 
 
 def test_leaving_a_batch_early_ends_its_workers(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from typing import Any, Generic, TypeVar
 T = TypeVar("T")
 
 _WRITING = threading.Lock()
+_ATTEMPTS = 3  # to find a process that takes a task
 
 
 @contextmanager
@@ -45,9 +46,14 @@ class _Worker(Generic[T]):
         theirs.close()
         self.task: T | None = None
 
-    def give(self, task: T) -> None:
+    def give(self, task: T) -> bool:
+        """Whether it takes a task; not if it has died since the last one."""
+        try:
+            self.pipe.send(task)
+        except (BrokenPipeError, ConnectionResetError):
+            return False
         self.task = task
-        self.pipe.send(task)
+        return True
 
     def take(self) -> Any:
         """The result, or a `Crash` where the pipe ends instead."""
@@ -78,8 +84,7 @@ def run_tasks(work: Callable[[T], Any], tasks: Iterable[T], *, jobs: int) -> Ite
     workers: list[_Worker[T]] = []
     try:
         for task in waiting:
-            workers.append(_Worker(work))
-            workers[-1].give(task)
+            _give(workers, _Worker(work), task, work)
             if len(workers) == jobs:
                 break
         while busy := {worker.pipe: worker for worker in workers if worker.task is not None}:
@@ -95,12 +100,24 @@ def run_tasks(work: Callable[[T], Any], tasks: Iterable[T], *, jobs: int) -> Ite
                     workers.remove(worker)
                 following = next(waiting, None)
                 if following is not None:
-                    if isinstance(result, Crash):
-                        workers.append(worker := _Worker(work))
-                    worker.give(following)
+                    _give(workers, _Worker(work) if isinstance(result, Crash) else worker, following, work)
     finally:
         for worker in workers:
             worker.stop()
+
+
+def _give(workers: list[_Worker[T]], worker: _Worker[T], task: T, work: Callable[[T], Any]) -> None:
+    """Give a worker a task, or a new one if it has died while it had none."""
+    for attempt in range(_ATTEMPTS):
+        if worker not in workers:
+            workers.append(worker)
+        if worker.give(task):
+            return
+        worker.stop()
+        workers.remove(worker)
+        if attempt < _ATTEMPTS - 1:
+            worker = _Worker(work)
+    raise OSError("new worker processes die before they take a task")
 
 
 def _how_it_ended(code: int | None) -> str:

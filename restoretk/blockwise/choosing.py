@@ -19,6 +19,7 @@ from restoretk.restoration._planes import Planes
 from restoretk.restoration._problem import ON_THE_FRAME, Problem
 from restoretk.restoration.signal_spectrum import fit_frames
 
+_FAINT = 2.0**-30  # a spectrum all below it has powers that single precision does not hold
 _NOT_IN_BLOCKS = ("mask", "weights", "per_channel", "boundary")
 
 
@@ -28,10 +29,19 @@ def check_options(
     """Raise OptionError for an option that needs more than a block at a time."""
     for name in _NOT_IN_BLOCKS[:-1]:
         value = options.get(name)
-        if value is None or value is False or (name == "mask" and isinstance(value, str) and value in masks):
+        off = value is None or (name == "per_channel" and value is False)
+        if off or (name == "mask" and isinstance(value, str) and value in masks):
             continue
-        why = f"{' or '.join(masks)} can" if name == "mask" and masks else "it takes many passes over the whole picture"
-        raise OptionError(f"{name} {value!r} cannot be had {where}: {why}")
+        shown = repr(value) if isinstance(value, (str, bool, int, float)) else "an array"
+        why = "it takes many passes over the whole picture"
+        if name == "mask":
+            why = f"of masks there is only {masks[0]!r}" if masks else f"{why} (richardson_lucy takes 'nan')"
+        raise OptionError(f"{name} {shown} cannot be had {where}: {why}")
+    if options.get("channel_axis") is not None:
+        raise OptionError(
+            f"channel_axis {options['channel_axis']!r} cannot be had {where}: the last two axes are rows and columns, and "
+            f"those before them a stack"
+        )
     boundary = options.get("boundary", "wrap")
     if boundary not in boundaries:
         raise OptionError(f"boundary must be {' or '.join(boundaries)} to be had {where}, got {boundary!r}")
@@ -68,6 +78,11 @@ def choose_filter(
     sample : ndarray of shape (P, rows, n) or None
         The spectra of the planes on the torus in `columns_to_look_at`; None for a filter that `is_fixed`.
     """
+    if sample is not None and 0 < (largest := float(np.abs(sample).max())) < _FAINT:
+        raise ValueError(
+            f"image holds numbers of extreme size, by which a rule cannot choose (its spectrum is at most {largest:.1e}): "
+            f"scale them to about 1"
+        )
     boundary = options.get("boundary", "wrap")
     on_the_frame = boundary in ON_THE_FRAME or sample is None
     frames = [planes.plane(index) for index in range(len(planes))]

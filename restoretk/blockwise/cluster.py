@@ -11,8 +11,11 @@ import numpy.typing as npt
 
 from restoretk._version import __version__
 from restoretk.blockwise.dask_graph import dask_restoration
+from restoretk.blockwise.engine import with_holes
 from restoretk.blockwise.files import check_output, naming, work_folder
+from restoretk.blockwise.source_planes import SourcePlanes
 from restoretk.blockwise.stores import StoreError
+from restoretk.blockwise.task import seam
 from restoretk.blockwise.zarr_store import ZarrSink, ZarrSource
 from restoretk.restoration import spelled_out
 
@@ -29,7 +32,9 @@ def restore_zarr_on_cluster(
     overwrite: bool = False,
     **options: Any,
 ) -> dict[str, Any]:
-    """Restore a Zarr or OME-Zarr on a Dask cluster: what `restore_file` gives, by `restore_dask`.
+    """Restore a Zarr or OME-Zarr on a Dask cluster: the pixels of `restore_file`, by `restore_dask`.
+
+    How many values were clipped, and how many were below 0, is not counted there.
 
     Parameters
     ----------
@@ -55,7 +60,8 @@ def restore_zarr_on_cluster(
     with connect(scheduler), work_folder(output, None, resume=False, overwrite=overwrite) as (folder, _):
         try:
             sink = naming(output, lambda: ZarrSink(folder, opened, resume=False))
-            restored, parameters = dask_restoration(da.from_zarr(opened.array), psf, method, **options)
+            found = dask_restoration(da.from_zarr(opened.array), psf, method, **options)
+            restored, parameters = found.image, dict(found.parameters)
             rows = sink.row_step
             step = max(rows, restored.chunks[-2][0] // rows * rows)
             # Whole chunks to one task each: two that wrote to the same would undo each other's work.
@@ -70,7 +76,8 @@ def restore_zarr_on_cluster(
         "boundary": boundary,
         "shape": opened.shape,
         "dtype": str(np.dtype(opened.dtype)),
-        "warnings": (),
+        **({} if found.halo is None else {"halo": found.halo}),
+        "warnings": (*seam(SourcePlanes(opened, with_holes), boundary), *found.warnings),
         "left_behind": opened.left_behind,
     }
 

@@ -10,11 +10,12 @@ import numpy.typing as npt
 
 from restoretk._arrays import Array, to_dtype
 from restoretk.blockwise.choosing import check_options, choose_filter, columns_to_look_at, is_fixed
-from restoretk.blockwise.dask_laid import extended, nothing, solve_rings
+from restoretk.blockwise.dask_laid import DaskRestoration, DaskSource, extended, nothing, solve_rings
 from restoretk.blockwise.dask_overlapping import steps_in_blocks
 from restoretk.blockwise.engine import as_floats, working_dtype
-from restoretk.blockwise.extended import EXTENDED
+from restoretk.blockwise.extended import EXTENDED, FIRST_GUESS
 from restoretk.blockwise.overlapping import OVERLAPPING
+from restoretk.blockwise.source_planes import SourcePlanes
 from restoretk.convolution._lines import lines
 from restoretk.convolution.sweeps import blocks
 from restoretk.psf import check_psf
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 26  # bytes of a block of rows or of columns
 _SUB_BLOCK = 1 << 19
-_AROUND = {"unknown": "symmetric"}  # the first guess
 
 
 def restore_dask(image: da.Array, psf: npt.ArrayLike, method: str = "wiener", **options: Any) -> da.Array:
@@ -55,13 +55,11 @@ def restore_dask(image: da.Array, psf: npt.ArrayLike, method: str = "wiener", **
     dask.array.Array
         Of the shape and dtype of the image, in blocks of rows; in blocks of rows and columns from Richardson-Lucy.
     """
-    return dask_restoration(image, psf, method, **options)[0]
+    return dask_restoration(image, psf, method, **options).image
 
 
-def dask_restoration(
-    image: da.Array, psf: npt.ArrayLike, method: str, **options: Any
-) -> tuple[da.Array, dict[str, float | str]]:
-    """The array of `restore_dask`, and the parameters that were chosen."""
+def dask_restoration(image: da.Array, psf: npt.ArrayLike, method: str, **options: Any) -> DaskRestoration:
+    """The array of `restore_dask`, and what was chosen."""
     if not hasattr(image, "rechunk"):
         raise TypeError(f"image must be a Dask array, got {type(image).__name__}: dask.array.from_array makes one")
     from dask.delayed import delayed
@@ -70,8 +68,14 @@ def dask_restoration(
     boundary = options.setdefault("boundary", "unknown")
     check_options(options, ("unknown", "wrap", *EXTENDED), "on Dask", OVERLAPPING.get(method, ()))
     kernel = check_psf(psf).astype(np.float64)
-    if kernel.ndim != 2 or image.ndim < 2:
-        raise ValueError(f"psf and image must have two axes and at least two, got {kernel.shape} and {image.shape}")
+    if kernel.ndim != 2:
+        raise ValueError(f"psf must have two axes, got shape {kernel.shape}")
+    if image.ndim < 2:
+        raise ValueError(f"image must have two axes or more, got shape {image.shape}")
+    if any(size != size for size in image.shape):  # NaN stands for sizes that Dask does not know
+        raise ValueError("image has chunks of sizes that are not known yet: image.compute_chunk_sizes() finds them out")
+    if 0 in image.shape:
+        raise ValueError(f"image must not be empty, got shape {image.shape}")
     if image.dtype.kind in "iu" and image.dtype.itemsize > 2:
         warnings.warn(
             f"image of dtype {image.dtype} is read as fractions of {np.iinfo(image.dtype).max}: for other units pass uint8, "
@@ -88,7 +92,7 @@ def dask_restoration(
     dtype = working_dtype(image.dtype)
     height, width = torus_for((rows, columns), kernel.shape, boundary)
     torus = (height, width)
-    laid = image if boundary == "wrap" else extended(image, torus, _AROUND.get(boundary, boundary))
+    laid = image if boundary == "wrap" else extended(image, torus, FIRST_GUESS.get(boundary, boundary))
     complex_dtype = np.result_type(dtype, np.complex64)
     stack = dict.fromkeys(range(image.ndim - 2), 1)
     in_rows = {**stack, image.ndim - 2: max(1, _CHUNK // (width * dtype.itemsize)), image.ndim - 1: -1}
@@ -101,9 +105,9 @@ def dask_restoration(
         meta=nothing(image.ndim, complex_dtype),
     )
     by_columns = spectra.rechunk(in_columns)
-    planes = DaskPlanes(image)
+    planes = SourcePlanes(DaskSource(image))
     optics = Optics((kernel,), torus, dtype)
-    rings = solve_rings(planes, optics, by_columns) if boundary in _AROUND else []
+    rings = solve_rings(planes, optics, by_columns) if boundary in FIRST_GUESS else []
     sample = None if is_fixed(method, options) else _sample(spectra, torus, rings)
     decided = choose_filter(planes, torus, kernel, method, options, sample)
     filtered = by_columns.map_blocks(
@@ -125,7 +129,7 @@ def dask_restoration(
         chunks=(*back.chunks[:-1], (columns,)),
         meta=nothing(image.ndim, native),
     )
-    return restored, dict(decided.parameters)
+    return DaskRestoration(restored, dict(decided.parameters), tuple(decided.warnings))
 
 
 def _sample(spectra: da.Array, torus: tuple[int, int], rings: list[RowSpectra]) -> Array:
@@ -137,41 +141,6 @@ def _sample(spectra: da.Array, torus: tuple[int, int], rings: list[RowSpectra]) 
         plane += beyond(chosen)
     transforms = lines()
     return np.stack([transforms.columns(plane) for plane in found])
-
-
-class DaskPlanes:
-    """The planes of a Dask array as the choice of a filter wants them: computed when rows are asked for."""
-
-    def __init__(self, image: da.Array) -> None:
-        self._planes = image.reshape(-1, *image.shape[-2:])
-        self.dtype = working_dtype(image.dtype)
-
-    @property
-    def whole(self) -> Array:
-        """All of them, for a small picture."""
-        return np.stack([self.plane(index)[:] for index in range(len(self))])
-
-    def __len__(self) -> int:
-        return int(self._planes.shape[0])
-
-    def plane(self, index: int) -> _DaskRows:
-        """One of them."""
-        return _DaskRows(self._planes[index])
-
-
-class _DaskRows:
-    """A plane of which rows are computed as floats."""
-
-    def __init__(self, plane: da.Array) -> None:
-        self._plane = plane
-        self.shape: tuple[int, ...] = plane.shape
-        self.dtype = working_dtype(plane.dtype)
-
-    def __getitem__(self, rows: slice) -> Array:
-        return as_floats(np.asarray(self._plane[rows].compute()), rows.start or 0)
-
-    def __setitem__(self, rows: slice, values: Array) -> None:
-        raise TypeError("a Dask array is not written to")
 
 
 def _rows_forward(block: Array, *, block_info: Any = None) -> Array:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +25,37 @@ if TYPE_CHECKING:
 _SUB_BLOCK = 1 << 19
 
 
+@dataclass(frozen=True)
+class DaskRestoration:
+    """A restored array, and what was chosen; ``halo``: rows and columns by which its blocks overlap on every side."""
+
+    image: da.Array
+    parameters: Mapping[str, float | str]
+    warnings: tuple[str, ...] = ()
+    halo: tuple[int, ...] | None = None
+
+
+class DaskSource:
+    """The planes of a Dask array: computed when rows are asked for."""
+
+    row_step, overhead = 1, 0
+    left_behind: tuple[str, ...] = ()
+
+    def __init__(self, image: da.Array) -> None:
+        self._planes = image.reshape(-1, *image.shape[-2:])
+        self.shape: tuple[int, int, int] = self._planes.shape
+        self.dtype: np.dtype[Any] = image.dtype
+        self.carried: Mapping[str, Any] = {}
+
+    def read(self, plane: int, rows: slice) -> Array:
+        """See `Source`."""
+        found = np.asarray(self._planes[plane, rows].compute())
+        return np.ascontiguousarray(found, found.dtype.newbyteorder("="))
+
+    def close(self) -> None:
+        """See `Source`."""
+
+
 def nothing(ndim: int, dtype: np.dtype[Any]) -> Array:
     """What tells Dask the kind of the blocks."""
     return np.empty((0,) * ndim, dtype)
@@ -39,8 +72,11 @@ def extended(image: da.Array, torus: tuple[int, int], boundary: str, *, holes: b
     laid = map_blocks(floats_of, image, holes, dtype=dtype, meta=nothing(image.ndim, dtype))
     for axis, whole in zip((image.ndim - 2, image.ndim - 1), torus, strict=True):
         size = laid.shape[axis]
+        if whole == size:
+            continue
         if boundary == "constant":
-            ring = zeros((*laid.shape[:axis], whole - size, *laid.shape[axis + 1 :]), dtype=dtype)
+            shape = (*laid.shape[:axis], whole - size, *laid.shape[axis + 1 :])
+            ring = zeros(shape, dtype=dtype, chunks=(*laid.chunks[:axis], -1, *laid.chunks[axis + 1 :]))
         else:
             low, high, fade = beyond(size, whole - size, boundary, dtype)
             fade = fade.reshape(-1, *(1,) * (image.ndim - 1 - axis))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from restoretk._arrays import Array, to_dtype
-from restoretk.blockwise.dask_laid import extended, floats_of, nothing
+from restoretk.blockwise.dask_laid import DaskRestoration, extended, floats_of, nothing
 from restoretk.blockwise.engine import as_floats, with_holes, working_dtype
 from restoretk.blockwise.tiling import FIELDS
 from restoretk.convolution.fourier import psf_to_otf
@@ -25,7 +25,7 @@ _SIDE = 2048  # pixels of a block, unless its halo is longer
 _MUCH = 1 << 31  # bytes of a block
 
 
-def steps_in_blocks(image: da.Array, psf: Array, options: Mapping[str, Any]) -> tuple[da.Array, dict[str, float | str]]:
+def steps_in_blocks(image: da.Array, psf: Array, options: Mapping[str, Any]) -> DaskRestoration:
     """The restored array, and the parameters of the method."""
     from dask.array.overlap import overlap, trim_internal
 
@@ -40,7 +40,8 @@ def steps_in_blocks(image: da.Array, psf: Array, options: Mapping[str, Any]) -> 
     spatial = (ndim - 2, ndim - 1)
     chunks: dict[int, Any] = dict.fromkeys(range(ndim - 2), 1)
     depth = dict.fromkeys(range(ndim), 0)
-    for axis, halo in zip(spatial, reach(psf, iterations), strict=True):
+    reached = reach(psf, iterations)
+    for axis, halo in zip(spatial, reached, strict=True):
         size = laid.shape[axis]
         pieces = max(1, size // max(_SIDE, halo))
         chunks[axis] = tuple(size // pieces + (number < size % pieces) for number in range(pieces))
@@ -62,7 +63,9 @@ def steps_in_blocks(image: da.Array, psf: Array, options: Mapping[str, Any]) -> 
     stepped = overlap(cut, depth, edges, allow_rechunk=False).map_blocks(
         _steps, total, count, psf, iterations, holes, uncut, native, dtype=native, meta=nothing(ndim, native)
     )
-    return trim_internal(stepped, depth, edges)[..., :rows, :columns], {"iterations": float(iterations)}
+    return DaskRestoration(
+        trim_internal(stepped, depth, edges)[..., :rows, :columns], {"iterations": iterations}, halo=reached
+    )
 
 
 def _light(block: Array, holes: bool, *, block_info: Any = None) -> Array:

@@ -22,10 +22,12 @@ from restoretk.convolution.sweeps import blocks, in_order, share
 
 _SUB_BLOCK = 1 << 18  # bytes of rows transformed at a time
 _SUB_COLUMNS = 1 << 19  # bytes of columns filtered at a time
-_NARROWEST = 16
+_NARROWEST, _PARTS = 16, 8
 _MOST_BLOCK = 1 << 26  # bytes: larger blocks gain nothing
 _SPARE = 24 << 20  # bytes for what is not counted here: temporaries of a sub-block, of the codec of a file
 _OF_A_THREAD = 12 << 20  # bytes more of these for each thread beside the first
+
+TOO_LARGE = "image holds numbers of extreme size {}: scale them to about 1"
 
 #: Multiplies a block of the spectrum by the transfer function of these columns of a plane, in place.
 Multiply = Callable[[Array, int, slice], None]
@@ -63,7 +65,9 @@ class Layout:
         least.check(room, source)
         for_block = min(room.memory - room.taken(0), _MOST_BLOCK)
         height = max(row_step, for_block // of_row // row_step * row_step)
-        width = max(_NARROWEST, for_block // of_column // _NARROWEST * _NARROWEST)
+        # What the rows of a block have in the columns of another is copied: never more than a part of either.
+        most = source.shape[2] // 2 // _PARTS
+        width = max(_NARROWEST, min(for_block // of_column, most) // _NARROWEST * _NARROWEST)
         return cls(min(height, total), width, total)
 
     def check(self, room: Room, source: Source) -> None:
@@ -118,8 +122,8 @@ def as_floats(rows: Array, first: int, column: int = 0) -> Array:
     if rows.dtype.kind != "f":
         return fractions_of_range(rows)
     check_finite(rows, f"image, from row {first}{f' and column {column}' if column else ''} on,")
-    if unit_of(rows):
-        raise ValueError(f"image holds numbers of extreme size from row {first} on: scale them to about 1")
+    if unit_of(rows) > 0:  # rows of next to nothing may lie in a picture of something
+        raise ValueError(TOO_LARGE.format(f"from row {first} on"))
     return rows.astype(working_dtype(rows.dtype), copy=False)
 
 

@@ -13,6 +13,10 @@ from restoretk.blockwise.stores import Source
 
 #: The boundaries of which a pixel beyond the frame is a mix of two pixels in it.
 EXTENDED = ("reflect", "symmetric", "edge", "constant")
+#: What stands in at first for boundaries that are solved for.
+FIRST_GUESS = {"unknown": "symmetric"}
+
+_AT_A_TIME = 1 << 20  # bytes of rows
 
 
 def beyond(size: int, ring: int, boundary: str, dtype: np.dtype[Any]) -> tuple[Array, Array, Array]:
@@ -41,6 +45,8 @@ class ExtendedSource:
         self.shape = (source.shape[0], *torus)
         self.dtype: np.dtype[Any] = working_dtype(source.dtype)
         self.row_step = source.row_step
+        together = source.row_step * source.shape[2] * (source.dtype.itemsize + self.dtype.itemsize)
+        self.overhead = source.overhead + max(2 * together, 4 * _AT_A_TIME)
         self.carried: Mapping[str, Any] = source.carried
         self.left_behind = source.left_behind
         self._frame = source.shape[1:]
@@ -52,12 +58,14 @@ class ExtendedSource:
         """See `Source`."""
         height, width = self._frame
         block = np.zeros((rows.stop - rows.start, self.shape[2]), self.dtype)
-        inside = slice(rows.start, min(rows.stop, height))
-        if inside.start < inside.stop:
-            block[: inside.stop - rows.start, :width] = self._floats(plane, inside)
-        for row in range(max(rows.start, height), rows.stop):
-            if not self._black:
-                block[row - rows.start, :width] = self._row_of_the_ring(plane, row - height)
+        step = self.row_step * max(1, _AT_A_TIME // (self.row_step * width * self.dtype.itemsize))
+        first = rows.start
+        while first < rows.stop:
+            last = min(first + step - first % step, rows.stop, height if first < height else rows.stop)
+            read = self._floats if first < height else self._rows_of_the_ring
+            if first < height or not self._black:
+                block[first - rows.start : last - rows.start, :width] = read(plane, slice(first, last))
+            first = last
         if not self._black:
             low, high, fade = self._beyond[1]
             block[:, width:] = fade * block[:, high] + (1 - fade) * block[:, low]
@@ -66,10 +74,14 @@ class ExtendedSource:
     def close(self) -> None:
         """See `Source`."""
 
-    def _row_of_the_ring(self, plane: int, number: int) -> Array:
-        low, high, fades = (of_row[number] for of_row in self._beyond[0])
-        above, below = (self._floats(plane, slice(int(place), int(place) + 1))[0] for place in (high, low))
-        mixed: Array = fades * above + (1 - fades) * below
+    def _rows_of_the_ring(self, plane: int, rows: slice) -> Array:
+        height = self._frame[0]
+        low, high, fade = (of_rows[rows.start - height : rows.stop - height] for of_rows in self._beyond[0])
+        below, above = (
+            self._floats(plane, slice(int(places.min()), int(places.max()) + 1))[places - places.min()]
+            for places in (low, high)  # neighbours, in one order or the other
+        )
+        mixed: Array = fade[:, None] * above + (1 - fade[:, None]) * below
         return mixed
 
     def _floats(self, plane: int, rows: slice) -> Array:

@@ -9,7 +9,10 @@ import numpy as np
 
 from restoretk._arrays import Array, as_float_image
 from restoretk.blockwise.stores import Source
+from restoretk.convolution.sweeps import blocks
 from restoretk.tone_curve import WorkingSpace, choose_working_space
+
+_AT_A_TIME = 1 << 20  # bytes
 
 
 def space_of(source: Source, space: str) -> WorkingSpace:
@@ -35,6 +38,7 @@ class LightSource:
         self.shape, self.row_step = source.shape, source.row_step
         self.carried: Mapping[str, Any] = source.carried
         self.left_behind = source.left_behind
+        self.overhead = source.overhead + 4 * _AT_A_TIME
         self._tables: list[Array] | None = None
         self._lowest = 0
         self.dtype = np.dtype(np.float64 if space.exact or source.dtype.itemsize > 4 else np.float32)
@@ -49,10 +53,14 @@ class LightSource:
         """See `Source`."""
         stored = self._source.read(plane, rows)
         which = plane % len(self._curves)
+        decoded: Array
         if self._tables is None:
-            decoded: Array = self._curves[which].decode(stored.astype(self.dtype)).astype(self.dtype, copy=False)
+            decoded = self._curves[which].decode(stored.astype(self.dtype)).astype(self.dtype, copy=False)
             return decoded
-        return np.take(self._tables[which], stored.astype(np.intp) - self._lowest)
+        decoded = np.empty(stored.shape, self.dtype)
+        for part in blocks(len(stored), stored.shape[1] * np.dtype(np.intp).itemsize, _AT_A_TIME, 1):
+            np.take(self._tables[which], stored[part].astype(np.intp) - self._lowest, out=decoded[part])
+        return decoded
 
     def encode(self, values: Array, plane: int) -> Array:
         """The code values of light, also beyond black and white."""

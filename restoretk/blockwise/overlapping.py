@@ -19,6 +19,7 @@ from restoretk.blockwise.engine import Progress, Room, working_dtype
 from restoretk.blockwise.extended import ExtendedSource
 from restoretk.blockwise.journal import Journal
 from restoretk.blockwise.result import Result
+from restoretk.blockwise.source_planes import SourcePlanes
 from restoretk.blockwise.stores import Sink, Source
 from restoretk.blockwise.task import Task
 from restoretk.blockwise.tiling import Cut, Piece, Tiling
@@ -49,7 +50,8 @@ def do_overlapping(task: Task, source: Source, sink: Sink, output: Path, journal
         *(Cut(frame, there, task.boundary != "unknown", far, side, frame) for frame, there, far, side in along)
     )
     lines()
-    tiling = _tiling(Room(task.memory), uncut, source, laid, math.lcm(source.row_step, sink.row_step), journal)
+    room = Room(task.memory, besides=laid.overhead)
+    tiling = _tiling(room, uncut, source, laid, math.lcm(source.row_step, sink.row_step), journal)
     result = Result(sink, source.dtype, encode, journal)
     work = _Blocks(task.psf, laid, task.floats, tiling, iterations, result)
     planes, strips, below = source.shape[0], tiling.rows.pieces, 0
@@ -61,9 +63,11 @@ def do_overlapping(task: Task, source: Source, sink: Sink, output: Path, journal
             if not result.holds(plane, slice(strip.start, strip.stop)):
                 work.restore(plane, strip, level, told)
             told(1.0)
-    parameters = {"iterations": float(iterations)}
+    parameters = {"iterations": iterations}
+    planes_seen = SourcePlanes(lit, task.floats)
+    found = task.outcome(source, planes_seen, journal, parameters, result.clipped, below_zero(below), halo=halo)
     sink.commit(output, task.made_by(parameters))
-    return task.outcome(source, journal, parameters, result.clipped, below_zero(below), halo=halo)
+    return found
 
 
 def _told(progress: Progress, done: int, of: int, share: float) -> None:
@@ -105,7 +109,8 @@ class _Blocks:
         for part in self._together(0, self._laid.shape[1]):
             light = self._floats(self._laid.read(plane, part), part.start)
             seen += light.size - int(np.count_nonzero(np.isnan(light)))
-            below += int(np.count_nonzero(light < 0))
+            in_frame = light[: max(0, self._tiling.rows.frame - part.start), : self._tiling.columns.frame]
+            below += int(np.count_nonzero(in_frame < 0))
             total += float(np.sum(np.fmax(light, 0), dtype=np.float64))
         if not seen:
             raise ValueError(NOTHING_SEEN)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,6 +12,8 @@ import numpy as np
 
 from restoretk._arrays import Array
 from restoretk.blockwise.scratch import ShortFileError, read_at, write_at
+
+_AT_A_TIME = 1 << 22  # bytes
 
 
 class StoreError(ValueError):
@@ -29,6 +31,8 @@ class Source(Protocol):
     dtype : dtype
     row_step : int
         How many rows lie together: what `read` is best asked for a multiple of.
+    overhead : int
+        About the bytes that reading takes beside what it returns.
     carried : dict
         What a sink of the same format puts beside the pixels.
     left_behind : tuple of str
@@ -38,6 +42,7 @@ class Source(Protocol):
     shape: tuple[int, int, int]
     dtype: np.dtype[Any]
     row_step: int
+    overhead: int
     carried: Mapping[str, Any]
     left_behind: tuple[str, ...]
 
@@ -81,6 +86,8 @@ class Sink(Protocol):
 class PlainFile:
     """Numbers that lie in a file one plane after another, or interleaved as samples of pixels: source or half of a sink."""
 
+    overhead = _AT_A_TIME
+
     def __init__(
         self, path: Path, offsets: list[int], shape: tuple[int, int, int], dtype: np.dtype[Any], *, writable: bool
     ) -> None:
@@ -90,18 +97,30 @@ class PlainFile:
 
     def read(self, plane: int, rows: slice) -> Array:
         """See `Source`."""
-        stored = self._stored(plane, rows)
-        chosen = stored if self._samples == 1 else stored[..., plane % self._samples]
-        return np.ascontiguousarray(chosen, chosen.dtype.newbyteorder("="))
+        if self._samples == 1 and self.dtype.isnative:
+            return self._stored(plane, rows)
+        found = np.empty((rows.stop - rows.start, self.shape[2]), self.dtype.newbyteorder("="))
+        for part in self._parts(rows):
+            stored = self._stored(plane, part)
+            chosen = stored if self._samples == 1 else stored[..., plane % self._samples]
+            found[part.start - rows.start : part.stop - rows.start] = chosen
+        return found
 
     def write(self, plane: int, rows: slice, values: Array) -> None:
         """See `Sink`."""
         if self._samples == 1:
-            stored = np.ascontiguousarray(values, self.dtype)
-        else:
-            stored = self._stored(plane, rows)
-            stored[..., plane % self._samples] = values
-        write_at(self._descriptor, stored, self._place(plane, rows.start))
+            write_at(self._descriptor, np.ascontiguousarray(values, self.dtype), self._place(plane, rows.start))
+            return
+        for part in self._parts(rows):
+            stored = self._stored(plane, part)
+            stored[..., plane % self._samples] = values[part.start - rows.start : part.stop - rows.start]
+            write_at(self._descriptor, stored, self._place(plane, part.start))
+
+    def _parts(self, rows: slice) -> Iterator[slice]:
+        """Some rows at a time, with all their samples."""
+        step = max(1, _AT_A_TIME // (self.shape[2] * self._samples * self.dtype.itemsize))
+        for start in range(rows.start, rows.stop, step):
+            yield slice(start, min(start + step, rows.stop))
 
     def _stored(self, plane: int, rows: slice) -> Array:
         _, _, columns = self.shape

@@ -22,7 +22,7 @@ from restoretk.blockwise.engine import (
     nothing_added,
     working_dtype,
 )
-from restoretk.blockwise.extended import ExtendedSource
+from restoretk.blockwise.extended import FIRST_GUESS, ExtendedSource
 from restoretk.blockwise.journal import Journal
 from restoretk.blockwise.result import Result
 from restoretk.blockwise.source_planes import SourcePlanes
@@ -37,7 +37,6 @@ from restoretk.restoration.signal_spectrum import bytes_of_fit
 
 _SUB_BLOCK = 1 << 18  # bytes of rows transformed at a time
 _SUB_COLUMNS = 1 << 22
-_AROUND = {"unknown": "symmetric"}  # the first guess
 _SOLVING = 0.7  # of the time, for a boundary that is solved for
 
 
@@ -50,9 +49,9 @@ def do_in_sweeps(
     torus = (rows, columns)
     lit, encode = task.lit(source)
     planes = SourcePlanes(lit)
-    laid = lit if boundary == "wrap" else ExtendedSource(lit, torus, _AROUND.get(boundary, boundary))
+    laid = lit if boundary == "wrap" else ExtendedSource(lit, torus, FIRST_GUESS.get(boundary, boundary))
     rings = None
-    if boundary in _AROUND:
+    if boundary in FIRST_GUESS:
         rings = Rings(planes, Optics((task.psf,), torus, planes.dtype), folder, journal)
     fixed = is_fixed(task.method, task.options)
     lines()
@@ -60,7 +59,8 @@ def do_in_sweeps(
     if rings is not None or not fixed:
         importlib.import_module("scipy.optimize")  # its memory is counted before the blocks are cut
         fits = bytes_of_fit(1 if fixed else len(planes), source.shape[1:], task.psf.shape, planes.dtype.itemsize)
-    room = Room(task.memory, besides=0 if rings is None else rings.bytes(), at_least=fits)
+    beside = laid.overhead + (0 if rings is None else rings.bytes())
+    room = Room(task.memory, besides=beside, at_least=laid.overhead + fits)
     layout = _layout(room, laid, math.lcm(source.row_step, sink.row_step), journal)
     result = Result(sink, source.dtype, encode, journal)
     engine = Engine(laid, result, (source.shape[1], source.shape[2]), layout, scratch_folder, journal)
@@ -77,10 +77,11 @@ def do_in_sweeps(
         engine.run(partial(_multiply, decided), lambda share: task.progress(solved + (1 - solved) * share), added)
     finally:
         engine.close()
-    sink.commit(output, task.made_by(decided.parameters))
-    return task.outcome(
-        source, journal, decided.parameters, result.clipped, decided.warnings, noise_sigma=decided.noise_sigma
+    found = task.outcome(
+        source, planes, journal, decided.parameters, result.clipped, decided.warnings, noise_sigma=decided.noise_sigma
     )
+    sink.commit(output, task.made_by(decided.parameters))
+    return found
 
 
 def _layout(room: Room, source: Source, row_step: int, journal: Journal) -> Layout:

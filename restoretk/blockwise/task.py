@@ -57,6 +57,7 @@ class Task:
     def outcome(
         self,
         source: Source,
+        planes: SourcePlanes,
         journal: Journal,
         parameters: Mapping[str, float | str],
         clipped: int,
@@ -66,7 +67,7 @@ class Task:
         """What `restoretk.blockwise.restore_file` says; the warnings of any method are put before those given."""
         found = [
             *_begun_anew(journal),
-            *_seam(SourcePlanes(self.lit(source)[0], self.floats), self.boundary),
+            *seam(planes, self.boundary),
             _dark_integers(source),
             self.space.warning,
             *warnings,
@@ -98,10 +99,11 @@ def _dark_integers(source: Source) -> str:
     planes, rows, _ = source.shape
     starts = np.linspace(0, max(0, rows - _ROWS_OF_BAND), _BANDS).astype(int)
     bands = [slice(int(start), min(int(start) + _ROWS_OF_BAND, rows)) for start in starts]
-    return dark_integers(np.stack([source.read(plane, band) for plane in range(planes) for band in bands]), "image")
+    highest = max(int(source.read(plane, band).max()) for plane in range(planes) for band in bands)
+    return dark_integers(np.array([highest], source.dtype), "image")
 
 
-def _seam(planes: SourcePlanes, boundary: str) -> list[str]:
+def seam(planes: SourcePlanes, boundary: str) -> list[str]:
     """A warning where opposite edges are taken for neighbours and are none; columns are looked at in a few bands of rows."""
     if boundary != "wrap":
         return []

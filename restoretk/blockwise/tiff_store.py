@@ -65,6 +65,9 @@ class TiffSource:
         self.row_step = (
             min(rows, int(page.tilelength if page.is_tiled else page.rowsperstrip)) if not self._contiguous else 1
         )
+        segment = math.prod(self._segment_shape()) * self.dtype.itemsize * (1 if self._planar else self._samples)
+        # As it is stored, inflated, and decoded, with a copy.
+        self.overhead = PlainFile.overhead if self._contiguous else 4 * segment
         self.carried: Mapping[str, Any] = {
             "format": "TIFF",
             "microscope": bool(page.is_ome or page.is_imagej or page.is_micromanager or page.is_lsm),
@@ -137,6 +140,7 @@ class TiffSource:
                 raise StoreError(f"is damaged: strip or tile {number}: {error}") from None
             if len(inflated) > most:
                 raise StoreError(f"holds a strip of {count} bytes that inflates to more than {most}: made to burst")
+            del inflated  # was made to see its size
         try:
             decoded = key.decode(data, number, _fullsize=False)[0]
         except (ValueError, zlib.error) as error:

@@ -89,11 +89,11 @@ class Cut:
 
     @property
     def largest(self) -> Piece:
-        """The piece that looks at most: the second has neighbours on both sides, unless it is the last.
-
-        No step is shorter than a halo.
-        """
-        return max(self.pieces[:2], key=lambda piece: piece.last - piece.first)
+        """The piece that looks at most: one of the first, which see the beginning no more, if they do not see the end."""
+        away = math.ceil(self.halo / self.step) + 1
+        return max(
+            map(self.piece, range(0, self.frame, self.step)[: away + 1]), key=lambda piece: piece.last - piece.first
+        )
 
 
 @dataclass(frozen=True)
@@ -151,6 +151,6 @@ class Tiling:
         if needed > room.memory:
             raise ValueError(
                 f"memory must be at least {-(-needed >> 20)} MiB for blocks of {self.rows.step} x {self.columns.step} pixels "
-                f"that overlap by {self.rows.halo} x {self.columns.halo} on every side, and no smaller overlap is safe, got "
-                f"{room.memory >> 20} MiB"
+                f"that overlap by {self.rows.halo} x {self.columns.halo} on every side, and no smaller overlap is safe "
+                f"(fewer iterations need a smaller one), got {room.memory >> 20} MiB"
             )

@@ -49,7 +49,9 @@ class ZarrSource:
         self.shape = (int(np.prod(self._lead, dtype=np.int64)), *array.shape[-2:])
         self.dtype: np.dtype[Any] = array.dtype
         self.row_step = _rows_together(array)
+        self.overhead = 2 * int(np.prod(array.shards or array.chunks, dtype=np.int64)) * array.dtype.itemsize
         self.carried: Mapping[str, Any] = {
+            "format": "Zarr",
             "shape": tuple(array.shape),
             "zarr_format": array.metadata.zarr_format,
             "chunks": tuple(array.chunks),

@@ -109,6 +109,8 @@ def deblur_large(
             if key in options:
                 raise click.UsageError(f"--{key} {value} and --method {method_spec} both say the {key}: give it once")
             options[key] = value
+    if (psf_file := file_of(psf_spec)) is not None and output.exists() and output.samefile(psf_file):
+        raise FileExistsError(f"the output {output} is the same file as the PSF {psf_file}: give it another name")
     show = _Percent(wanted=not quiet)
     try:
         if scheduler is not None:
@@ -172,14 +174,14 @@ def _tell(found: dict[str, Any], picture: Path) -> None:
         for key, value in found["parameters"].items()
         if key in ("noise_to_signal", "regularization", "operator", "cutoff", "chosen_by", "level", "iterations")
     ]
-    say(f"{found['method']}: {', '.join(chosen)}")
+    say(f"{found['method']}: {', '.join(chosen)}, boundary={found['boundary']}")
     if "halo" in found:
         rows, columns = found["halo"]
         say(f"in blocks that overlap by {rows} rows and {columns} columns, all that {found['method']} reaches: no seam")
     if "space" in found:
         say(f"restored in {found['space']}")
     if found.get("clipped"):
-        say(f"{found['clipped']} of {math.prod(found['shape'])} pixels lay outside [0, 1] and were clipped")
+        say(f"{found['clipped']} of {math.prod(found['shape'])} values lay outside [0, 1] and were clipped")
     for warning in found["warnings"]:
         say(f"warning: {warning}")
     if found["left_behind"]:

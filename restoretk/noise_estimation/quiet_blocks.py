@@ -16,6 +16,7 @@ _HIGH_ORDER = {1: 10, 2: 9, 3: 6}  # sum of the indices from which a coefficient
 _QUIET_SHARE, _QUIET_LEAST = 0.01, 30  # the quietest 1 % of the blocks (Ponomarenko 2007), and no fewer than 30
 _MOST_BLOCKS = 40_000
 _MOST_TORUS_BLOCKS = 1 << 16
+_AT_A_TIME = 1 << 12  # blocks transformed at a time
 _LARGE, _LATTICE_BLOCKS = 1 << 20, 1 << 14  # samples; blocks: 1 % of them is enough
 
 
@@ -48,15 +49,22 @@ def _sigma_of_quietest(blocks: Array) -> float:
     if len(blocks) < _QUIET_LEAST:
         return float("nan")
     ndim = blocks.ndim - 1
-    energy = scipy.fft.dctn(blocks, axes=range(1, ndim + 1), norm="ortho").astype(np.float64) ** 2
-    order = sum(np.indices(energy.shape[1:]))
+    order = sum(np.indices(blocks.shape[1:]))
     high = order >= _HIGH_ORDER[ndim]
-    low_energy = energy[:, ~high & (order > 0)].sum(axis=1)
+    low = ~high & (order > 0)
+    parts = [blocks[start : start + _AT_A_TIME] for start in range(0, len(blocks), _AT_A_TIME)]
+    low_energy = np.concatenate([_energy(part)[:, low].sum(axis=1) for part in parts])
     count = max(int(_QUIET_SHARE * len(blocks)), _QUIET_LEAST)
     quietest = np.argpartition(low_energy, count - 1)[:count]
-    mean_square = energy[quietest][:, high].mean(axis=0)
+    mean_square = _energy(blocks[quietest])[:, high].mean(axis=0)
     # The median of chi-square of k degrees over k is (1 - 2/(9k))**3 (Wilson and Hilferty 1931).
     return float(np.sqrt(np.median(mean_square) / (1 - 2 / (9 * count)) ** 3))
+
+
+def _energy(blocks: Array) -> Array:
+    """The squares of the cosine spectra of blocks."""
+    axes = range(1, blocks.ndim)
+    return np.asarray(scipy.fft.dctn(blocks, axes=axes, norm="ortho").astype(np.float64) ** 2)
 
 
 def quiet_sigma_on_torus(plane: RowBlocks) -> float:

@@ -16,12 +16,12 @@ _LARGE, _SPREAD = 0.5, 0.7  # of the frame's sides, and of the width of even lig
 _SEAM = 5.0  # times the step beside it; a picture that was blurred periodically has 1 to 2
 
 
-def cautions(problem: Problem) -> tuple[str, ...]:
-    """The sentences that hold for any method."""
+def cautions(problem: Problem, *, strength: bool = True) -> tuple[str, ...]:
+    """The sentences that hold for any method; of ``strength``, for those that choose one."""
     return (
         *_picture_for_psf(problem),
         *_background(problem),
-        *_unlike_channels(problem),
+        *(_unlike_channels(problem) if strength else ()),
         *_seam(problem),
         *_highlights(problem),
     )

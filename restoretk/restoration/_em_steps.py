@@ -21,17 +21,20 @@ from restoretk.convolution.sweeps import LARGE, filter_plane
 
 DEFAULT_ITERATIONS = 10
 
-_LEAST_SHARE = 1e-3  # of the light of a scene pixel that falls on observed ones: with less of it, it stays as it began
+_MOST_ITERATIONS = 100_000
+# Of the light of a scene pixel that falls on observed ones: with less than the first it stays as it began, from the second on
+# it takes whole steps, and between them parts of steps: no rounding decides between all and nothing.
+_SHARES = (0.01, 0.03)
 
 
 def checked_iterations(iterations: Any) -> int:
-    """The number of steps; raises OptionError unless it is a whole number >= 1."""
+    """The number of steps; raises OptionError unless it is a whole number from 1 to 100000."""
     try:
         count = operator.index(iterations)
     except TypeError:
         count = 0
-    if isinstance(iterations, (bool, np.bool_)) or count < 1:
-        raise OptionError(f"iterations must be a whole number >= 1, got {iterations!r}")
+    if isinstance(iterations, (bool, np.bool_)) or not 1 <= count <= _MOST_ITERATIONS:
+        raise OptionError(f"iterations must be a whole number from 1 to {_MOST_ITERATIONS}, got {iterations!r}")
     return count
 
 
@@ -85,14 +88,14 @@ def likeliest_plane(
     level : float or None
         The grey; None for the mean of what was seen.
     """
-    share, kept = None, None
+    share, part = None, None
     if level is None:
         count = data.size if unseen is None else data.size - np.count_nonzero(unseen)
         level = float(np.sum(data, dtype=np.float64) / count)
     if unseen is not None:
         share = filtered((~unseen).astype(data.dtype), otf, adjoint=True)
-        kept = share < _LEAST_SHARE
-        share[kept] = 1
+        part = np.clip((share - _SHARES[0]) / (_SHARES[1] - _SHARES[0]), 0, 1)
+        np.maximum(share, _SHARES[0], out=share)
     estimate = np.full_like(data, level)
     for _ in range(iterations):
         ratio = filtered(estimate, otf)
@@ -103,7 +106,9 @@ def likeliest_plane(
         np.maximum(correction, 0, out=correction)
         if share is not None:
             correction /= share
-            correction[kept] = 1
+            correction -= 1
+            correction *= part
+            correction += 1
         estimate *= correction
     return estimate
 
@@ -118,12 +123,12 @@ def likeliest_anywhere(data: AnyArray, seen: AnyArray | None, conj_otf: AnyArray
     def under(planes: AnyArray, transfer: AnyArray) -> AnyArray:
         return inverse(forward(planes, torus) * transfer, torus)
 
-    share, kept = one, xp.zeros_like(data, dtype=xp.bool)
+    share, part = one, one
     level = xp.mean(data, axis=spatial, keepdims=True)
     if seen is not None:
         share = under(seen, conj_otf)
-        kept = share < _LEAST_SHARE
-        share = xp.where(kept, one, share)
+        part = xp.clip((share - _SHARES[0]) / (_SHARES[1] - _SHARES[0]), 0, 1)
+        share = xp.clip(share, _SHARES[0], None)
         level = level / xp.mean(seen, axis=spatial, keepdims=True)
     estimate = one * level
     eps = xp.finfo(data.dtype).eps
@@ -135,5 +140,5 @@ def likeliest_anywhere(data: AnyArray, seen: AnyArray | None, conj_otf: AnyArray
         ratio = xp.where(dark, zero, data / xp.where(dark, one, blurred))
         correction = under(ratio, conj_otf) / share
         correction = xp.where(correction > 0, correction, zero)
-        estimate = estimate * xp.where(kept, one, correction)
+        estimate = estimate * (1 + part * (correction - 1))
     return estimate

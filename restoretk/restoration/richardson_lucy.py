@@ -61,18 +61,18 @@ class CountedLight:
             if problem.unseen is not None:
                 misfit = misfit[~problem.unseen[index]]
             squares.append(float(np.mean(misfit * misfit, dtype=np.float64)))
-            below.append(int(np.count_nonzero(observed < 0)))
+            below.append(int(np.count_nonzero(crop(observed, [0] * observed.ndim, problem.frame) < 0)))
 
         image = self.image(seen=compare)
         return Restoration(
             image=image,
             method="richardson_lucy",
-            parameters={"iterations": float(self.iterations), "boundary": problem.boundary},
+            parameters={"iterations": self.iterations, "boundary": problem.boundary},
             diagnostics={
                 "residual_sigma": plain_number(float(np.sqrt(np.mean(squares))), problem.unit),
                 "fft_pairs": float(2 * self.iterations + (problem.unseen is not None)),
             },
-            warnings=(*below_zero(sum(below)), *cautions(problem)),
+            warnings=(*below_zero(sum(below)), *cautions(problem, strength=False)),
         )
 
     def _otf(self, index: int) -> Array:
@@ -128,7 +128,7 @@ def richardson_lucy(
         The point spread function h: non-negative, sum 1, origin at ``psf.shape // 2``. D says how many trailing axes of
         the image are spatial.
     iterations : int
-        Steps, at least 1: the one thing that holds the noise down. 10 suit a noise of 3 % of full range, some 30 one of 1 %,
+        Steps, 1 to 100000: the one thing that holds the noise down. 10 suit a noise of 3 % of full range, some 30 one of 1 %,
         100 and more one of 0.3 % (photographs, 4 PSFs: `benchmarks/richardson_lucy_steps.py`).
     boundary : str
         What lies beyond the frame: unknown (only the observed pixels count, and the scene beyond them is estimated with the
@@ -153,11 +153,12 @@ def richardson_lucy(
     Raises
     ------
     TypeError, ValueError
-        For iterations that are not a whole number >= 1, and for an image, PSF or boundary that cannot be used.
+        For iterations that are not a whole number from 1 to 100000, and for an image, PSF or boundary that cannot be used.
 
     Notes
     -----
-    A scene pixel of whose light less than a thousandth can fall on observed pixels stays at the mean of the picture.
+    A scene pixel of whose light less than a hundredth can fall on observed pixels stays at the mean of the picture; from
+    there to three hundredths it takes parts of the steps.
 
     References
     ----------

@@ -17,6 +17,7 @@ import pytest
 from restoretk import METHODS
 from restoretk._arrays import Array
 from restoretk.blockwise import restore_dask, restore_zarr_on_cluster
+from restoretk.catalogue import make_method
 
 da = pytest.importorskip("dask.array", reason="the extra scale")
 distributed = pytest.importorskip("distributed", reason="the extra scale")
@@ -166,8 +167,11 @@ def test_nothing_is_computed_before_it_is_asked_for() -> None:
     [
         ({"boundary": "taper"}, "boundary must be unknown or wrap or reflect"),
         ({"mask": "nan"}, "mask 'nan' cannot be had on Dask: it takes many passes"),
-        ({"mask": "saturated", "method": "richardson_lucy"}, "mask 'saturated' cannot be had on Dask: nan can"),
-        ({"iterations": 0, "method": "richardson_lucy"}, "iterations must be a whole number >= 1, got 0"),
+        ({"mask": "saturated", "method": "richardson_lucy"}, "mask 'saturated' cannot be had on Dask: of masks"),
+        ({"iterations": 0, "method": "richardson_lucy"}, "iterations must be a whole number from 1 to 100000, got 0"),
+        ({"channel_axis": -1}, "channel_axis -1 cannot be had on Dask: the last two axes are rows and columns"),
+        ({"image": np.zeros((0, 60, 50))}, "image must not be empty, got shape (0, 60, 50)"),
+        ({"image": np.zeros(60)}, "image must have two axes or more, got shape (60,)"),
         ({"method": "wienr"}, "method must be one of"),
         ({"psf": np.full((302, 1), 1 / 302)}, "larger than the image"),
         ({"image": np.zeros((30, 30), complex)}, "image must hold integers or floats"),
@@ -178,6 +182,37 @@ def test_what_cannot_be_done_is_refused(changed: dict[str, Any], says: str) -> N
     given["image"] = da.from_array(given["image"])
     with pytest.raises((ValueError, TypeError), match=re.escape(says)):
         restore_dask(**given)
+
+
+@pytest.mark.parametrize("method", ["wiener", "richardson_lucy"])
+def test_chunks_of_unknown_sizes_are_refused(method: str) -> None:
+    image = da.from_array(picture(61, 57), chunks=20)
+    with pytest.raises(ValueError, match=r"of sizes that are not known yet: image\.compute_chunk_sizes\(\)"):
+        restore_dask(image[image[:, 0] > 0], PSF, method)
+
+
+@pytest.mark.parametrize("method", ["wiener:noise_to_signal=0.02", "richardson_lucy:iterations=3"])
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize(("psf", "shape"), [((1, 9), (2, 1, 92)), ((1, 1), (3, 40, 41)), ((4, 1), (90, 1))])
+def test_an_axis_that_nothing_is_laid_beyond(
+    psf: tuple[int, int], shape: tuple[int, ...], boundary: str, method: str
+) -> None:
+    kernel = np.arange(1.0, 1 + psf[0] * psf[1]).reshape(psf)
+    kernel /= kernel.sum()
+    image = picture(*shape, dtype=np.float64)
+    found = restore_dask(da.from_array(image, chunks=30), kernel, method, boundary=boundary)
+    name, options = make_method(method)
+    assert_same(found.compute(scheduler="threads"), METHODS[name](image, kernel, boundary=boundary, **options))
+
+
+@pytest.mark.parametrize("method", ["wiener:noise_to_signal=0.02", "richardson_lucy:iterations=3"])
+def test_faint_blocks_of_a_bright_picture_are_no_extreme(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("restoretk.blockwise.dask_overlapping._SIDE", 90)
+    image = picture(301, 257, dtype=np.float32)
+    image[100:] = 1e-12
+    name, options = make_method(method)
+    found = restore_dask(da.from_array(image, chunks=70), PSF, method).compute(scheduler="threads")
+    assert_same(found, METHODS[name](image, PSF, **options))
 
 
 def test_nan_in_a_block_is_refused_when_it_is_met() -> None:

@@ -21,6 +21,7 @@ from restoretk._arrays import Array
 from restoretk.blockwise import StoreError, restore_file
 from restoretk.blockwise.engine import Engine, Layout, Room, resident_bytes
 from restoretk.blockwise.scratch import SpectrumFile
+from restoretk.catalogue import make_method
 from restoretk.tone_curve import SRGB
 
 RESIDENT = 50 << 20
@@ -656,6 +657,28 @@ def test_a_seam_is_warned_of(axis: int, tmp_path: Path) -> None:
     assert any("takes the picture for periodic" in warning for warning in found["warnings"])
     found = restore_file(tmp_path / "in.npy", PSF, tmp_path / "out.npy", overwrite=True, **options)
     assert not any("periodic" in warning for warning in found["warnings"])
+
+
+@pytest.mark.parametrize("method", ["wiener:noise_to_signal=0.02", "wiener", "richardson_lucy:iterations=3"])
+@pytest.mark.parametrize("boundary", ["unknown", "wrap", "reflect"])
+def test_faint_rows_of_a_bright_picture_are_no_extreme(method: str, boundary: str, tmp_path: Path) -> None:
+    image = picture(301, 257, dtype=np.float64)
+    image[:60] *= 1e-17
+    image[-2:] = image[:2]
+    np.save(tmp_path / "in.npy", image)
+    restore_file(tmp_path / "in.npy", PSF, tmp_path / "out.npy", method, boundary=boundary)
+    name, options = make_method(method)
+    np.testing.assert_allclose(
+        np.load(tmp_path / "out.npy"), METHODS[name](image, PSF, boundary=boundary, **options), atol=1e-7
+    )
+
+
+@pytest.mark.parametrize("factor", [1e-20, 1e12])
+def test_pictures_of_extreme_size_are_refused_before_there_is_an_output(factor: float, tmp_path: Path) -> None:
+    np.save(tmp_path / "in.npy", factor * picture(301, 257, dtype=np.float64))
+    with pytest.raises(ValueError, match=r"image holds numbers of extreme size.* scale them to about 1"):
+        restore_file(tmp_path / "in.npy", PSF, tmp_path / "out.npy", "wiener", boundary="wrap")
+    assert [path.name for path in tmp_path.iterdir()] == ["in.npy"]
 
 
 def test_a_tiff_that_is_stored_turned_is_refused(tmp_path: Path) -> None:

@@ -27,8 +27,11 @@ METHOD = "richardson_lucy:iterations=6"
 
 @pytest.fixture(autouse=True)
 def small_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process of 50 MB, whatever else these tests have loaded."""
+    """A process of 50 MB, whatever else these tests have loaded, that reads and writes a few rows at a time."""
     monkeypatch.setattr("restoretk.blockwise.engine.resident_bytes", lambda: RESIDENT)
+    monkeypatch.setattr("restoretk.blockwise.stores.PlainFile.overhead", 0)
+    for module in ("stores", "extended", "light", "overlapping"):
+        monkeypatch.setattr(f"restoretk.blockwise.{module}._AT_A_TIME", 1 << 14)
 
 
 def room(kilobytes: int) -> int:
@@ -211,7 +214,8 @@ def test_where_no_overlap_is_safe_it_says_how_much_memory_is_needed(
     np.save(tmp_path / "in.npy", picture(rng, np.float32, 361, 307))
     given: dict[str, Any] = {"source": tmp_path / "in.npy", "psf": lopsided_psf, "output": tmp_path / "out.npy"}
     with pytest.raises(
-        ValueError, match=r"overlap by 17 x 28 on every side, and no smaller overlap is safe, got 74"
+        ValueError,
+        match=r"overlap by 17 x 28 on every side, and no smaller overlap is safe .fewer iterations.*, got 74",
     ) as error:
         restore_file(**given, method=METHOD, memory=room(500))
     assert [path.name for path in tmp_path.iterdir()] == ["in.npy"]
@@ -225,9 +229,11 @@ def test_where_no_overlap_is_safe_it_says_how_much_memory_is_needed(
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"iterations": 0}, "iterations must be a whole number >= 1, got 0"),
-        ({"mask": "saturated"}, "mask 'saturated' cannot be had in blocks: nan can"),
-        ({"mask": np.ones((361, 307), bool)}, "cannot be had in blocks: nan can"),
+        ({"iterations": 0}, "iterations must be a whole number from 1 to 100000, got 0"),
+        ({"mask": "saturated"}, "mask 'saturated' cannot be had in blocks: of masks there is only 'nan'"),
+        ({"mask": np.ones((361, 307), bool)}, "mask an array cannot be had in blocks: of masks there is only 'nan'"),
+        ({"mask": False}, "mask False cannot be had in blocks"),
+        ({"channel_axis": 0}, "channel_axis 0 cannot be had in blocks: the last two axes are rows and columns"),
         ({"noise_to_signal": 0.1}, "takes the options iterations"),
         ({"boundary": "smooth"}, "boundary must be wrap or"),
     ],
@@ -270,8 +276,9 @@ def test_numbers_below_zero_are_counted_and_warned_of(
 KILLED = """
 import sys
 import numpy as np
-from restoretk.blockwise import engine, restore_file
+from restoretk.blockwise import engine, restore_file, stores
 engine.resident_bytes = lambda: 50 << 20
+stores.PlainFile.overhead = 0
 psf = np.array([[0.05, 0.3], [0.1, 0.2], [0.25, 0.1]])
 restore_file(
     sys.argv[1], psf, sys.argv[2], "richardson_lucy:iterations=8", memory=int(sys.argv[3]), resume=True, overwrite=True

@@ -131,10 +131,14 @@ def test_a_killed_worker_is_one_failure(folder: Path) -> None:
     (worker,) = [pid for pid in children(process) if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
     os.kill(worker, signal.SIGKILL)
     _, stderr = process.communicate(timeout=60)
+    made = len(list((folder / "out").glob("*.png")))
+    if process.returncode == 0:  # it was between two pictures, and takes none with it
+        assert (stderr, made) == (b"", len(NAMES))
+        return
     assert process.returncode == 3
     (line,) = stderr.splitlines()
     assert b"was ended by SIGKILL" in line
-    assert len(list((folder / "out").glob("*.png"))) == len(NAMES) - 1
+    assert made == len(NAMES) - 1
 
 
 def test_kills_lose_nothing_and_a_resumed_batch_is_the_same_bit_by_bit(tmp_path: Path) -> None:
