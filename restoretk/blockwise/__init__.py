@@ -1,4 +1,4 @@
-"""Pictures larger than memory, restored exactly: the three sweeps out of core, and the same as a Dask graph."""
+"""Pictures larger than memory, restored exactly: in sweeps or in blocks that overlap, out of core and as a Dask graph."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The three sweeps as a Dask graph: row blocks, rechunk, column blocks, rechunk, row blocks."""
+"""Restoration as a Dask graph: linear filters in three sweeps, row blocks, rechunk, column blocks, rechunk, row blocks."""
 
 from __future__ import annotations
 
@@ -33,14 +33,15 @@ _SUB_BLOCK = 1 << 19
 
 
 def restore_dask(image: da.Array, psf: npt.ArrayLike, method: str = "wiener", **options: Any) -> da.Array:
-    """A Dask array restored, as a Dask array: exactly what the method gives for the whole with the same boundary.
+    """A Dask array restored, as a Dask array: what the method gives for the whole with the same boundary, to rounding.
 
     Works on any scheduler; on a cluster each block is transformed where it lies. A rule that chooses a parameter computes a
     few columns of the spectrum at once, and for the boundary ``unknown``, the default as everywhere, all rows are transformed
     at once, and what lies beyond the frame is solved for here. Nothing else is computed before the result is asked for.
 
-    ``boundary`` may also be wrap (periodic), reflect, symmetric, edge or constant. The blocks of Richardson-Lucy overlap by
-    all that its steps reach, it takes ``mask="nan"``, and nothing is computed at once.
+    ``boundary`` may also be wrap (periodic), reflect, symmetric, edge or constant. Richardson-Lucy works on blocks of about
+    2048 x 2048 pixels and all that its steps reach around them, each of which takes ten times its size as floats. It takes
+    ``mask="nan"``, and computes nothing before the result is asked for.
 
     Parameters
     ----------

@@ -35,7 +35,8 @@ _ZARR_IN_AND_OUT = "--scheduler is for a Zarr in and a Zarr out, which all worke
     default="wiener",
     show_default=True,
     metavar="NAME:KEY=VALUE,...",
-    help="The method, such as wiener:noise_to_signal=0.01; a rule such as gcv reads the picture once more.",
+    help="The method, such as wiener:noise_to_signal=0.01 or richardson_lucy:iterations=20, which needs the more memory the "
+    "more steps it takes; a rule such as gcv reads the picture once more.",
 )
 @boundary_option(None, "What lies beyond the edge; by default unknown.")
 @click.option("--mask", metavar="nan", help="With richardson_lucy: leave out pixels that are not finite.")

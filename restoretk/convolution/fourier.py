@@ -121,3 +121,14 @@ def frequency_grid(shape: Sequence[int]) -> list[Array]:
     """The frequencies of the half spectrum, in cycles per pixel, as one broadcastable array per axis."""
     axes = [np.fft.fftfreq(size) for size in shape[:-1]] + [np.fft.rfftfreq(shape[-1])]
     return [axis.reshape([-1 if i == j else 1 for j in range(len(shape))]) for i, axis in enumerate(axes)]
+
+
+def blur_power(psf: Array, frequencies: Sequence[Array]) -> Array:
+    """|H|^2 at every combination of frequencies; only its magnitude, so the origin of the PSF does not matter."""
+    otf: Array = psf
+    for axis_frequencies in frequencies:
+        positions = np.arange(otf.shape[0])
+        waves = np.exp(-2j * np.pi * np.outer(positions, axis_frequencies))
+        otf = np.tensordot(otf, waves, axes=(0, 0))  # takes the first axis away and puts its frequencies last
+    power: Array = otf.real**2 + otf.imag**2
+    return power

@@ -11,6 +11,7 @@ can be very good. Two estimators that fail for different reasons look at the fra
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -20,7 +21,7 @@ import scipy.fft
 import scipy.special
 
 from restoretk._arrays import Array, in_unit, looks_like_colour, plain_number, to_planes, unit_of
-from restoretk.convolution.fourier import psf_to_otf
+from restoretk.convolution.fourier import blur_power
 from restoretk.noise_estimation.hidden_pixels import read_hidden, without_noise
 from restoretk.noise_estimation.quiet_blocks import quiet_blocks
 from restoretk.psf import psfs_for
@@ -265,12 +266,13 @@ def _tile(spectrum: Array, counts: Sequence[int]) -> Array:
 
 def _cosine_power(psf: Array, shape: Sequence[int]) -> Array:
     """|H|^2 at the frequencies of the DCT of a frame, the largest over the signs of a frequency (they share a bin)."""
-    power = np.abs(psf_to_otf(psf, [2 * size for size in shape])) ** 2
-    for axis, size in enumerate(shape[:-1]):
-        low = np.take(power, range(size), axis=axis)
-        mirrored = np.take(power, [0, *range(2 * size - 1, size, -1)], axis=axis)
-        power = np.maximum(low, mirrored)
-    return power[..., : shape[-1]]
+    positive = [np.arange(size) / (2 * size) for size in shape]
+    power = blur_power(psf, positive)
+    for signs in itertools.product(*([(1, -1)] * (len(shape) - 1)), (1,)):
+        if min(signs) < 0:
+            signed = [sign * frequencies for sign, frequencies in zip(signs, positive, strict=True)]
+            np.maximum(power, blur_power(psf, signed), out=power)
+    return power
 
 
 def _grow_floor(levels: Array, error: float, dark: Array | None, reach: float = 2.0) -> tuple[float, float]:

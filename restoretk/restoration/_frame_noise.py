@@ -9,6 +9,7 @@ import numpy as np
 import scipy.fft
 
 from restoretk._arrays import Array
+from restoretk.convolution.fourier import blur_power
 
 _LATTICE = 1 << 15  # bins that are looked at: of a larger spectrum, a lattice
 _DARK = 0.1  # of the noise power, under which the scene no longer counts
@@ -43,7 +44,7 @@ def frame_noise_sigma(
     for signs in product(*([(1,)] + [(1, -1)] * (len(frame) - 1))):
         signed = [sign * axis for sign, axis in zip(signs, near, strict=True)]
         seen = np.maximum(
-            seen, _blur_power(psf, signed) * signal_power(np.meshgrid(*signed, indexing="ij", sparse=True))
+            seen, blur_power(psf, signed) * signal_power(np.meshgrid(*signed, indexing="ij", sparse=True))
         )
     dark = seen < _DARK * noise_sigma * noise_sigma
     dark.flat[0] = False
@@ -54,17 +55,6 @@ def frame_noise_sigma(
     variance = _cut_variance(coefficients.astype(np.float64, copy=False))
     less = float(seen[dark].mean())
     return float(np.sqrt(max(variance - less, 0.0))) or noise_sigma
-
-
-def _blur_power(psf: Array, frequencies: Sequence[Array]) -> Array:
-    """|H|^2 at every combination of frequencies; only its magnitude, so the origin of the PSF does not matter."""
-    otf: Array = psf
-    for axis_frequencies in frequencies:
-        positions = np.arange(otf.shape[0])
-        waves = np.exp(-2j * np.pi * np.outer(positions, axis_frequencies))
-        otf = np.tensordot(otf, waves, axes=(0, 0))  # takes the first axis away and puts its frequencies last
-    power: Array = otf.real**2 + otf.imag**2
-    return power
 
 
 def _cut_variance(coefficients: Array) -> float:

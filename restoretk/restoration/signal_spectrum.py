@@ -31,7 +31,8 @@ from restoretk.restoration._whittle import CORNERS, ISOTROPIC, LOWEST_NOISE, Whi
 _CELL_BINS_PER_SHELL = 12_000
 _DARK_OTF, _DARK_SHARE = 1e-2, 0.1  # |H|^2 in this share of the spectrum leaves the noise alone there
 _LOOKED_AT, _WINDOW = 1 << 22, 512  # pixels of a frame that are looked at, and side of a window of a larger one
-_OF_NOISE, _NOISE_WINDOW, _OF_BLOCKS = 110, 1280, 41_000_000  # bytes of a pixel, pixels along an axis, bytes
+_OF_NOISE, _NOISE_WINDOW = 55, 1280  # bytes of a pixel, pixels along an axis
+_OF_BLOCKS = 4 << 20, 5 << 20  # bytes, and numbers
 _LOOKED_AT_IN_ALL = 1 << 24  # pixels of a stack
 _BAND = 1 << 24  # bytes of rows read at a time
 _ABOVE_ESTIMATE = 1.1  # a fitted sigma may exceed the one seen in the quiet blocks by its scatter only
@@ -224,7 +225,8 @@ def bytes_of_fit(planes: int, shape: Sequence[int], psf_shape: Sequence[int], it
     looked_at = max(window, min(planes * math.prod(counts) * window, _LOOKED_AT_IN_ALL))
     # The noise is estimated from cosine spectra of windows, and from small blocks of them.
     looked_at_for_noise = math.prod(side if side <= _NOISE_WINDOW else _NOISE_WINDOW // 2 for side in sides)
-    of_noise = max(_OF_NOISE * looked_at_for_noise, min(300 * window, _OF_BLOCKS))
+    of_blocks = _OF_BLOCKS[0] + _OF_BLOCKS[1] * itemsize
+    of_noise = max(_OF_NOISE * looked_at_for_noise, min(300 * window, of_blocks))
     return (1 if planes == 1 else 2) * looked_at * itemsize + max(4 * window * np.dtype(np.float64).itemsize, of_noise)
 
 
