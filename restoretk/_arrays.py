@@ -181,7 +181,20 @@ def unit_of(image: Array) -> int:
     ``np.ldexp(image, -e)`` then lies in [-1, 1] and touches [1/2, 1) in magnitude. A power of two costs no bit: scaling
     an image by one scales the result by it, exactly.
     """
-    largest = max(abs(float(image.max())), abs(float(image.min())))
+    return _unit_of(float(image.min()), float(image.max()))
+
+
+def finite_unit_of(image: Array, name: str) -> int:
+    """The same of an image that need not be finite: ValueError as by `check_finite`, which would be a pass more over it."""
+    with np.errstate(invalid="ignore"):
+        lowest, highest = float(image.min()), float(image.max())
+    if not (np.isfinite(lowest) and np.isfinite(highest)):  # NaN is both the least and the largest of numbers
+        check_finite(image, name)
+    return _unit_of(lowest, highest)
+
+
+def _unit_of(lowest: float, highest: float) -> int:
+    largest = max(abs(highest), abs(lowest))
     exponent = int(np.frexp(largest)[1])
     return 0 if largest == 0 or abs(exponent) <= _COMFORTABLE else exponent
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import scipy.fft
 
-from restoretk._arrays import Array, check_finite, fractions_of_range, unit_of
+from restoretk._arrays import Array, finite_unit_of, fractions_of_range
 from restoretk.blockwise.journal import Journal
 from restoretk.blockwise.result import Result
 from restoretk.blockwise.scratch import DamagedScratchError, SpectrumFile, checksum, checksums
@@ -121,8 +121,10 @@ def as_floats(rows: Array, first: int, column: int = 0) -> Array:
     """Rows of a source as floats; ValueError for what a filter cannot work on, with the place of the first pixel."""
     if rows.dtype.kind != "f":
         return fractions_of_range(rows)
-    check_finite(rows, f"image, from row {first}{f' and column {column}' if column else ''} on,")
-    if unit_of(rows) > 0:  # rows of next to nothing may lie in a picture of something
+    place = f" and column {column}" if column else ""
+    if (
+        finite_unit_of(rows, f"image, from row {first}{place} on,") > 0
+    ):  # rows of next to nothing may lie in a picture of something
         raise ValueError(TOO_LARGE.format(f"from row {first} on"))
     return rows.astype(working_dtype(rows.dtype), copy=False)
 

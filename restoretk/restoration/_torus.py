@@ -10,8 +10,8 @@ import numpy.typing as npt
 from restoretk._arrays import (
     Array,
     as_real,
-    check_finite,
     check_layout,
+    finite_unit_of,
     from_unit,
     in_unit,
     to_dtype,
@@ -193,8 +193,7 @@ def _may_stay_as_it_is(
     if image.shape[axes[0]] * image.shape[axes[1]] < LARGE or image.dtype == np.float16:
         return False
     if image.dtype.kind == "f":
-        check_finite(image, "image")
-        return unit_of(image) == 0
+        return finite_unit_of(image, "image") == 0
     return image.dtype.itemsize <= 2
 
 

@@ -101,8 +101,10 @@ class Quotient:
         otf = self.optics.otf_columns[index].columns(columns)
         factor = np.square(otf.real)
         factor += np.square(otf.imag)
-        factor += _held(self.addend(index, columns), factor.dtype)
-        _let_out_the_dark(factor)
+        addend = _held(self.addend(index, columns), factor.dtype)
+        factor += addend
+        if addend.ndim or not addend > _rounding(factor.dtype):  # else it is nowhere next to nothing
+            _let_out_the_dark(factor)
         np.divide(1, factor, out=factor)
         np.conj(otf, out=otf)
         block *= otf
@@ -117,9 +119,14 @@ def whole_addend(addend: Addend, otf: Array) -> Array:
 
 def _let_out_the_dark(denominator: Array) -> None:
     """Make infinite what is 0 but for the rounding of H: nothing was seen there, and nothing damps it."""
-    rounding = (8 * np.finfo(denominator.dtype).eps) ** 2
+    rounding = _rounding(denominator.dtype)
     if not denominator.min() > rounding:
         denominator[denominator <= rounding] = np.inf
+
+
+def _rounding(dtype: np.dtype[Any]) -> float:
+    """What |H|^2 may be where H is 0."""
+    return float((8 * np.finfo(dtype).eps) ** 2)
 
 
 def _held(addend: Array, dtype: np.dtype[Any]) -> Array:
