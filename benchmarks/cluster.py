@@ -55,7 +55,7 @@ def main() -> None:
         for method, boundary in CASES:
             name, options = make_method(method)
             expected = METHODS[name](image, psf, boundary=boundary, **options).astype(np.int32)
-            for how in ("two workers", "two workers, one killed"):
+            for how in ("two workers", "one of two killed"):
                 start = time.perf_counter()
                 future = client.compute(restore_dask(source, psf, method, boundary=boundary))
                 if how.endswith("killed"):
@@ -66,7 +66,7 @@ def main() -> None:
                 apart = float(np.abs(future.result().astype(np.int32) - expected).max())
                 seconds = time.perf_counter() - start
                 del future
-                what = f"largest difference in levels, {name}, {boundary}, {how}, {given.side}^2 uint16"
+                what = f"levels apart, {name}, {boundary}, {how}, {given.side}^2"
                 figures.append(Figure("cluster", what, apart, 1.0, detail=f"{seconds:.1f} s"))
     write_figures(figures, given.json)
 
