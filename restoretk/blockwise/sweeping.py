@@ -30,10 +30,10 @@ from restoretk.blockwise.stores import Sink, Source
 from restoretk.blockwise.task import Task
 from restoretk.convolution._lines import lines
 from restoretk.convolution.sweeps import blocks
+from restoretk.restoration._frame_windows import bytes_of_fit
 from restoretk.restoration._frequency_domain import LinearFilter
 from restoretk.restoration._optics import Optics
 from restoretk.restoration._torus import torus_for
-from restoretk.restoration.signal_spectrum import bytes_of_fit
 
 _SUB_BLOCK = 1 << 18  # bytes of rows transformed at a time
 _SUB_COLUMNS = 1 << 22

@@ -8,7 +8,6 @@ filter conj(H) / (|H|^2 + sigma^2 / S) has no parameter left to choose.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -19,10 +18,11 @@ import numpy as np
 from restoretk._arrays import Array
 from restoretk.convolution.fourier import half_spectrum_weights, psf_to_otf
 from restoretk.convolution.periodogram import periodogram
-from restoretk.convolution.sweeps import RowBlocks, blocks
+from restoretk.convolution.sweeps import RowBlocks
 from restoretk.noise_estimation.quiet_blocks import quiet_sigma_on_torus
 from restoretk.noise_estimation.white import estimate_noise_sigma
 from restoretk.restoration._frame_noise import frame_noise_sigma
+from restoretk.restoration._frame_windows import windows_of_all
 from restoretk.restoration._periodogram import draw_bins
 from restoretk.restoration._polar_table import on_half_spectrum
 from restoretk.restoration._spectrum_cells import cell_at, factors_at, fit_cells
@@ -30,11 +30,6 @@ from restoretk.restoration._whittle import CORNERS, ISOTROPIC, LOWEST_NOISE, Whi
 
 _CELL_BINS_PER_SHELL = 12_000
 _DARK_OTF, _DARK_SHARE = 1e-2, 0.1  # |H|^2 in this share of the spectrum leaves the noise alone there
-_LOOKED_AT, _WINDOW = 1 << 22, 512  # pixels of a frame that are looked at, and side of a window of a larger one
-_OF_NOISE, _NOISE_WINDOW = 55, 1280  # bytes of a pixel, pixels along an axis
-_OF_BLOCKS = 4 << 20, 5 << 20  # bytes, and numbers
-_LOOKED_AT_IN_ALL = 1 << 24  # pixels of a stack
-_BAND = 1 << 24  # bytes of rows read at a time
 _ABOVE_ESTIMATE = 1.1  # a fitted sigma may exceed the one seen in the quiet blocks by its scatter only
 
 
@@ -192,58 +187,7 @@ def fit_signal_spectrum(
 
 def fit_frames(frames: Sequence[RowBlocks], psf: Array) -> SignalSpectrum:
     """Fit the spectrum to frames cut from larger scenes; to `windows_of` those that are large, and to some of very many."""
-    looked_at = min(math.prod(frames[0].shape), _LOOKED_AT)
-    step = -(-len(frames) * looked_at // _LOOKED_AT_IN_ALL)
-    windows = [windows_of(frame, psf.shape) for frame in frames[::step]]
-    return fit_signal_spectrum(windows[0] if len(windows) == 1 else np.concatenate(windows), psf)
-
-
-def windows_of(frame: RowBlocks, psf_shape: Sequence[int]) -> Array:
-    """The frame, or, of one of more than 2^22 pixels, up to 16 windows spread evenly over it, shape (n, *window).
-
-    They tell its spectrum as well: what the frame has more are frequencies below those of a window, of which a blur takes
-    nothing. No window is smaller than eight PSFs, or 512 pixels, on a side.
-    """
-    shape = frame.shape
-    sides, counts = _windows(shape, psf_shape)
-    if max(counts) == 1 and sides == shape:
-        return frame[:][None]
-    tops, lefts = map(_spread, shape, sides, counts)
-    windows = np.empty((len(tops), len(lefts), *sides), frame.dtype)
-    for top, row_of_windows in zip(tops, windows, strict=True):
-        for part in blocks(sides[0], shape[1] * frame.dtype.itemsize, _BAND, 1):
-            band = frame[top + part.start : top + part.stop]
-            for left, window in zip(lefts, row_of_windows, strict=True):
-                window[part] = band[:, left : left + sides[1]]
-    return windows.reshape((-1, *sides))
-
-
-def bytes_of_fit(planes: int, shape: Sequence[int], psf_shape: Sequence[int], itemsize: int) -> int:
-    """About the memory that `fit_frames` takes at most."""
-    sides, counts = _windows(tuple(shape), psf_shape)
-    window = math.prod(sides)
-    looked_at = max(window, min(planes * math.prod(counts) * window, _LOOKED_AT_IN_ALL))
-    # The noise is estimated from cosine spectra of windows, and from small blocks of them.
-    looked_at_for_noise = math.prod(side if side <= _NOISE_WINDOW else _NOISE_WINDOW // 2 for side in sides)
-    of_blocks = _OF_BLOCKS[0] + _OF_BLOCKS[1] * itemsize
-    of_noise = max(_OF_NOISE * looked_at_for_noise, min(300 * window, of_blocks))
-    return (1 if planes == 1 else 2) * looked_at * itemsize + max(4 * window * np.dtype(np.float64).itemsize, of_noise)
-
-
-def _windows(shape: tuple[int, ...], psf_shape: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The sides of a window, and how many there are along each axis."""
-    if len(shape) != 2 or math.prod(shape) <= _LOOKED_AT:
-        return shape, (1,) * len(shape)
-    sides = tuple(min(size, max(_WINDOW, 8 * length)) for size, length in zip(shape, psf_shape, strict=True))
-    return sides, tuple(
-        max(1, min(size, math.isqrt(_LOOKED_AT)) // side) for size, side in zip(shape, sides, strict=True)
-    )
-
-
-def _spread(size: int, side: int, count: int) -> list[int]:
-    """Where ``count`` windows begin: from one end to the other, a single one in the middle."""
-    room = size - side
-    return [room // 2] if count == 1 else [room * number // (count - 1) for number in range(count)]
+    return fit_signal_spectrum(windows_of_all(frames, psf.shape), psf)
 
 
 class PowerAt(Protocol):

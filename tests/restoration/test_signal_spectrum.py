@@ -12,6 +12,7 @@ from restoretk._arrays import Array
 from restoretk.convolution.blur import convolve
 from restoretk.convolution.fourier import forward_transform, inverse_transform, psf_to_otf
 from restoretk.convolution.periodogram import periodogram
+from restoretk.restoration._frame_windows import windows_of
 from restoretk.restoration._periodogram import draw_bins
 from restoretk.restoration._whittle import Whittle
 from restoretk.restoration.signal_spectrum import (
@@ -19,7 +20,6 @@ from restoretk.restoration.signal_spectrum import (
     fit_frames,
     fit_periodogram,
     fit_signal_spectrum,
-    windows_of,
 )
 
 TRUTH = SignalSpectrum(amplitude=2e-5, exponent=2.6, corner=0.02, anisotropy=(0.0, 0.0, 0.0, 0.0), noise_sigma=0.02)
@@ -240,9 +240,9 @@ def test_a_small_frame_is_looked_at_whole(rng: np.random.Generator) -> None:
 
 
 def test_windows_are_spread_from_edge_to_edge(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("restoretk.restoration.signal_spectrum._LOOKED_AT", 40 * 40)
-    monkeypatch.setattr("restoretk.restoration.signal_spectrum._WINDOW", 10)
-    monkeypatch.setattr("restoretk.restoration.signal_spectrum._BAND", 1)
+    monkeypatch.setattr("restoretk.restoration._frame_windows._LOOKED_AT", 40 * 40)
+    monkeypatch.setattr("restoretk.restoration._frame_windows._WINDOW", 10)
+    monkeypatch.setattr("restoretk.restoration._frame_windows._BAND", 1)
     frame = np.arange(61 * 83).reshape(61, 83)
     windows = windows_of(frame, (1, 1))
     assert windows.shape == (16, 10, 10)
@@ -262,8 +262,8 @@ def test_windows_tell_the_spectrum_of_a_large_frame(rng: np.random.Generator, mo
     psf = gaussian_psf(1.5, 11)
     frame = observed(psf, (720, 900), rng)[:-20, :-20]
     whole = fit_frames([frame], psf)
-    monkeypatch.setattr("restoretk.restoration.signal_spectrum._LOOKED_AT", 512 * 512)
-    monkeypatch.setattr("restoretk.restoration.signal_spectrum._WINDOW", 128)
+    monkeypatch.setattr("restoretk.restoration._frame_windows._LOOKED_AT", 512 * 512)
+    monkeypatch.setattr("restoretk.restoration._frame_windows._WINDOW", 128)
     by_windows = fit_frames([frame], psf)
     assert by_windows != whole
     assert by_windows.noise_sigma == pytest.approx(whole.noise_sigma, rel=0.03)
