@@ -144,8 +144,9 @@ def nothing_added(_plane: int) -> None:
     return
 
 
-def _scaled(progress: Progress, plane: int, planes: int, share: float) -> None:
-    progress((plane + share) / planes)
+def scaled(progress: Progress, done: int, of: int, share: float) -> None:
+    """Tell how far a part of a work is, of equal ones of which some are done."""
+    progress((done + share) / of)
 
 
 class Engine:
@@ -183,7 +184,7 @@ class Engine:
         """Restore every plane that is not done."""
         planes = self._source.shape[0]
         for plane in range(planes):
-            told = partial(_scaled, progress, plane, planes)
+            told = partial(scaled, progress, plane, planes)
             self.once_more_if_damaged(plane, partial(self._plane, plane, multiply, told, added))
 
     def once_more_if_damaged(self, plane: int, work: Callable[[], None]) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from restoretk._arrays import Array
-from restoretk.blockwise.engine import Progress, Room, working_dtype
+from restoretk.blockwise.engine import Progress, Room, scaled, working_dtype
 from restoretk.blockwise.extended import ExtendedSource
 from restoretk.blockwise.journal import Journal
 from restoretk.blockwise.result import Result
@@ -59,7 +59,7 @@ def do_overlapping(task: Task, source: Source, sink: Sink, output: Path, journal
         level, dark = work.look_over(plane)
         below += dark
         for number, strip in enumerate(strips):
-            told = partial(_told, task.progress, plane * len(strips) + number, planes * len(strips))
+            told = partial(scaled, task.progress, plane * len(strips) + number, planes * len(strips))
             if not result.holds(plane, slice(strip.start, strip.stop)):
                 work.restore(plane, strip, level, told)
             told(1.0)
@@ -68,10 +68,6 @@ def do_overlapping(task: Task, source: Source, sink: Sink, output: Path, journal
     found = task.outcome(source, planes_seen, journal, parameters, result.clipped, below_zero(below), halo=halo)
     sink.commit(output, task.made_by(parameters))
     return found
-
-
-def _told(progress: Progress, done: int, of: int, share: float) -> None:
-    progress((done + share) / of)
 
 
 def _tiling(room: Room, uncut: Tiling, source: Source, laid: Source, row_step: int, journal: Journal) -> Tiling:
@@ -141,9 +137,8 @@ class _Blocks:
             light = self._floats(observed[part].take(columns, axis=1), strip.first + part.start)
             np.fmax(light, 0, out=data[part, : len(columns)])
             unseen[part, : len(columns)] = np.isnan(light)
-        if not unseen.any():
-            return likeliest_plane(data, None, self._optics.otf[0], self._iterations, level)
-        return likeliest_plane(data, unseen, self._optics.otf[0], self._iterations, level)
+        otf = self._optics.otf[0]
+        return likeliest_plane(data, unseen if unseen.any() else None, otf, self._iterations, level)
 
     def _rows(self, plane: int, strip: Piece) -> Array:
         """All that is looked at for a strip, as it is stored."""

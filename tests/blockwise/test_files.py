@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-import signal
 import subprocess
 import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -210,15 +209,10 @@ restore_file(sys.argv[1], psf, sys.argv[2], "wiener", resume=True, overwrite=Tru
 """
 
 
-def lines_of(journal: Path) -> int:
-    try:
-        return journal.read_bytes().count(b"\n")
-    except FileNotFoundError:  # not yet, or no more
-        return 0
-
-
 @pytest.mark.parametrize("suffix", [".npy", ".tif", ".zarr"])
-def test_work_that_is_killed_again_and_again_ends_bit_identical(suffix: str, tmp_path: Path) -> None:
+def test_work_that_is_killed_again_and_again_ends_bit_identical(
+    suffix: str, kill_again_and_again: Callable[..., int], tmp_path: Path
+) -> None:
     if suffix == ".zarr":
         pytest.importorskip("zarr", reason="the extra scale")
     image = picture(2, 701, 657)
@@ -226,23 +220,8 @@ def test_work_that_is_killed_again_and_again_ends_bit_identical(suffix: str, tmp
     whole, output = tmp_path / f"whole{suffix}", tmp_path / f"out{suffix}"
     command = [sys.executable, "-c", KILLED, str(tmp_path / "in.npy")]
     subprocess.run([*command, str(whole)], check=True)
-    journal, kills = tmp_path / f".restoretk-out{suffix}" / "journal", 0
-    for wanted in range(3, 200, 17):
-        process = subprocess.Popen([*command, str(output)])
-        limit = time.monotonic() + 60
-        while process.poll() is None and lines_of(journal) < wanted and time.monotonic() < limit:
-            time.sleep(0.001)
-        if process.poll() is not None:
-            assert process.returncode == 0
-            break
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        kills += 1
-        assert not output.exists()
-    else:
-        subprocess.run([*command, str(output)], check=True)
+    kills = kill_again_and_again(lambda _kills: [*command, str(output)], output, range(3, 200, 17))
     assert kills >= 3
-    assert not journal.exists()
     if suffix == ".zarr":
         files = sorted(path.relative_to(whole) for path in whole.rglob("*") if path.is_file())
         assert files == sorted(path.relative_to(output) for path in output.rglob("*") if path.is_file())
@@ -309,10 +288,10 @@ def test_a_mistake_in_going_on_does_not_cost_what_was_done(tmp_path: Path) -> No
     with pytest.raises(Interrupted):
         restore_file(tmp_path / "in.npy", PSF, tmp_path / "out.npy", progress=interrupt_at(0.9), **options)
     journal = tmp_path / ".restoretk-out.npy" / "journal"
-    before = lines_of(journal)
+    before = journal.read_bytes().count(b"\n")
     with pytest.raises(ValueError, match="memory must be at least"):
         restore_file(tmp_path / "in.npy", PSF, tmp_path / "out.npy", resume=True, memory=1 << 20, **options)
-    assert lines_of(journal) >= before
+    assert journal.read_bytes().count(b"\n") >= before
 
 
 def test_other_work_is_not_gone_on_with(tmp_path: Path) -> None:
@@ -587,11 +566,11 @@ def test_an_unfinished_output_that_is_damaged_is_made_anew(suffix: str, damage: 
 def test_work_that_was_cut_off_is_not_thrown_away_without_a_word(tmp_path: Path) -> None:
     np.save(tmp_path / "in.npy", picture(301, 257))
     folder = cut_off(tmp_path, 0.9)
-    steps = lines_of(folder / "journal")
+    steps = (folder / "journal").read_bytes().count(b"\n")
     says = "was cut off and is kept in .* resume=True goes on with it, overwrite=True begins anew"
     with pytest.raises(FileExistsError, match=says):
         restore_file(tmp_path / "in.npy", PSF, tmp_path / "out.npy")
-    assert lines_of(folder / "journal") == steps
+    assert (folder / "journal").read_bytes().count(b"\n") == steps
     restore_file(tmp_path / "in.npy", PSF, tmp_path / "out.npy", overwrite=True)
     with pytest.raises(FileExistsError, match="exists, and no work on it is unfinished: overwrite=True replaces it"):
         restore_file(tmp_path / "in.npy", PSF, tmp_path / "out.npy", resume=True)

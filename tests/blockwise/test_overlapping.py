@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-import signal
 import subprocess
 import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -286,30 +285,19 @@ restore_file(
 """
 
 
-def test_work_that_is_killed_again_and_again_ends_bit_identical(rng: np.random.Generator, tmp_path: Path) -> None:
+def test_work_that_is_killed_again_and_again_ends_bit_identical(
+    kill_again_and_again: Callable[..., int], rng: np.random.Generator, tmp_path: Path
+) -> None:
     np.save(tmp_path / "in.npy", picture(rng, np.uint16, 3, 701, 657))
     whole, output = tmp_path / "whole.npy", tmp_path / "out.npy"
     command = [sys.executable, "-c", KILLED, str(tmp_path / "in.npy")]
     subprocess.run([*command, str(whole), str(room(3000))], check=True)
-    journal, kills = tmp_path / ".restoretk-out.npy" / "journal", 0
-    for wanted in range(4, 100, 5):
-        more = room(3000 + 1000 * kills)  # the blocks stay those in which it was begun
-        process = subprocess.Popen([*command, str(output), str(more)])
-        limit = time.monotonic() + 60
-        while process.poll() is None and time.monotonic() < limit:
-            if journal.exists() and journal.read_bytes().count(b"\n") >= wanted:
-                break
-            time.sleep(0.001)
-        if process.poll() is not None:
-            assert process.returncode == 0
-            break
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        kills += 1
-        assert not output.exists()
+    # With more memory from time to time: the blocks stay those in which it was begun.
+    kills = kill_again_and_again(
+        lambda kills: [*command, str(output), str(room(3000 + 1000 * kills))], output, range(4, 100, 5)
+    )
     assert kills >= 2
     assert whole.read_bytes() == output.read_bytes()
-    assert not journal.parent.exists()
 
 
 def test_the_command_tells_of_the_overlap(lopsided_psf: Array, rng: np.random.Generator, tmp_path: Path) -> None:
