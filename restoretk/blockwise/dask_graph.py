@@ -141,7 +141,9 @@ def _sample(spectra: da.Array, torus: tuple[int, int], rings: list[RowSpectra]) 
     for plane, beyond in zip(found, rings, strict=bool(rings)):
         plane += beyond(chosen)
     transforms = lines()
-    return np.stack([transforms.columns(plane) for plane in found])
+    for plane in found:
+        transforms.columns(plane)
+    return found
 
 
 def _rows_forward(block: Array, *, block_info: Any = None) -> Array:
@@ -153,7 +155,7 @@ def _rows_forward(block: Array, *, block_info: Any = None) -> Array:
     spectra = np.empty((len(flat), block.shape[-1] // 2 + 1), np.result_type(dtype, np.complex64))
     transforms = lines()
     for part in blocks(len(flat), block.shape[-1] * dtype.itemsize, _SUB_BLOCK // 2, 1):
-        transforms.rows(as_floats(flat[part], first + part.start), spectra[part])
+        spectra[part] = transforms.rows(as_floats(flat[part], first + part.start))
     return spectra.reshape(*lead, spectra.shape[-1])
 
 
@@ -168,9 +170,11 @@ def _filter_columns(
     beyond = rings[np.ravel_multi_index([start for start, _ in stack], lead) if lead else 0] if rings else None
     for part in blocks(plane.shape[1], plane.shape[0] * plane.itemsize, _SUB_BLOCK, 16):
         chosen = slice(first + part.start, first + part.stop)
-        piece = transforms.columns(plane[:, part] if beyond is None else plane[:, part] + beyond(chosen))
+        piece = plane[:, part].copy() if beyond is None else plane[:, part] + beyond(chosen)
+        transforms.columns(piece)
         transfer.multiply(piece, index=0, columns=chosen)
-        transforms.columns_back(piece, filtered[:, part])
+        transforms.columns_back(piece)
+        filtered[:, part] = piece
     return filtered.reshape(block.shape)
 
 

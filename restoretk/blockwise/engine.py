@@ -262,10 +262,11 @@ class Engine:
         stored = self._source.read(plane, self._rows_of(start))
         spectra = self._row_spectra(len(stored))
         transforms = lines()
-        share(
-            lambda part: transforms.rows(as_floats(stored[part], start), spectra[part]),
-            blocks(len(stored), stored.shape[1] * self._dtype.itemsize, _SUB_BLOCK, 1),
-        )
+
+        def work(part: slice) -> None:
+            spectra[part] = transforms.rows(as_floats(stored[part], start))
+
+        share(work, blocks(len(stored), stored.shape[1] * self._dtype.itemsize, _SUB_BLOCK, 1))
         self._journal.add(plane, "rows", start, sums=self._scratch.write_rows(start, spectra))
 
     def _block(self, plane: int, number: int) -> tuple[slice, Array]:
@@ -298,9 +299,11 @@ class Engine:
                 chosen = slice(columns.start + part.start, columns.start + part.stop)
                 if added is not None:
                     block[:, part] += added(chosen)
-                piece = transforms.columns(block[:, part])
+                piece = block[:, part].copy()
+                transforms.columns(piece)
                 multiply(piece, plane, chosen)
-                transforms.columns_back(piece, block[:, part])
+                transforms.columns_back(piece)
+                block[:, part] = piece
 
             share(work, self._parts(block))
             self._scratch.write_block(number, block)

@@ -114,14 +114,13 @@ def _sample(source: Source, added: Added, file: Path, *, resume: bool) -> Array:
         for start in range(0, rows, step):
             stored = source.read(plane, slice(start, min(start + step, rows)))
             for part in blocks(len(stored), columns * dtype.itemsize, _SUB_BLOCK, 1):
-                spectra = np.empty((part.stop - part.start, columns // 2 + 1), sample.dtype)
-                transforms.rows(as_floats(stored[part], start), spectra)
+                spectra = transforms.rows(as_floats(stored[part], start))
                 sample[plane, start + part.start : start + part.stop] = spectra[:, chosen]
         beyond = added(plane)
         if beyond is not None:
             sample[plane] += beyond(chosen)
         for part in blocks(len(chosen), rows * sample.itemsize, _SUB_COLUMNS, 1):
-            sample[plane, :, part] = transforms.columns(sample[plane, :, part])
+            transforms.columns(sample[plane, :, part])
     part_file = file.with_name("sample.part.npy")
     np.save(part_file, sample, allow_pickle=False)
     part_file.replace(file)

@@ -1,6 +1,6 @@
 """The one-dimensional FFTs of a block of rows or columns: by SciPy, or by ducc0 where the extra ``fast`` is used.
 
-Both give the same numbers to rounding. ducc0 writes to a given array, and does several lines at a time.
+Both give the same numbers to rounding. ducc0 does several lines at a time.
 """
 
 from __future__ import annotations
@@ -19,23 +19,29 @@ _APART = 16  # numbers between lines in a buffer: lines a power of two apart wou
 class ScipyLines:
     """Transforms of blocks by `scipy.fft`."""
 
-    def rows(self, block: Array, out: Array) -> None:
-        """The real FFT of every row."""
-        out[...] = scipy.fft.rfft(block, axis=1, workers=1)
-
-    def columns(self, block: Array) -> Array:
-        """The FFT of every column, a fresh array."""
-        transformed: Array = scipy.fft.fft(block, axis=0, workers=1)
+    def rows(self, block: Array) -> Array:
+        """The real FFT of every row, a fresh array."""
+        transformed: Array = scipy.fft.rfft(block, axis=1, workers=1)
         return transformed
 
-    def columns_back(self, block: Array, out: Array) -> None:
-        """The inverse FFT of every column; the block may be overwritten."""
-        out[...] = scipy.fft.ifft(block, axis=0, overwrite_x=True, workers=1)
+    def columns(self, block: Array) -> None:
+        """The FFT of every column, in place."""
+        _keep_in(block, scipy.fft.fft(block, axis=0, overwrite_x=True, workers=1))
+
+    def columns_back(self, block: Array) -> None:
+        """The inverse FFT of every column, in place."""
+        _keep_in(block, scipy.fft.ifft(block, axis=0, overwrite_x=True, workers=1))
 
     def rows_back(self, block: Array, size: int) -> Array:
         """The real rows of ``size`` of these half spectra, a fresh array; the block may be overwritten."""
         restored: Array = scipy.fft.irfft(block, n=size, axis=1, overwrite_x=True, workers=1)
         return restored
+
+
+def _keep_in(block: Array, transformed: Array) -> None:
+    """SciPy may write to the array that it may overwrite, and does so where it can."""
+    if not np.may_share_memory(transformed, block):
+        block[...] = transformed
 
 
 class DuccLines:
@@ -46,18 +52,20 @@ class DuccLines:
 
         self._fft: Any = ducc0.fft
 
-    def rows(self, block: Array, out: Array) -> None:
+    def rows(self, block: Array) -> Array:
         """See `ScipyLines`."""
-        self._fft.r2c(block, axes=(1,), out=out)
-
-    def columns(self, block: Array) -> Array:
-        """See `ScipyLines`."""
-        transformed: Array = self._fft.c2c(block, axes=(0,))
+        half = block.shape[1] // 2 + 1
+        transformed = np.empty((len(block), half + _APART), np.result_type(block.dtype, np.complex64))[:, :half]
+        self._fft.r2c(block, axes=(1,), out=transformed)
         return transformed
 
-    def columns_back(self, block: Array, out: Array) -> None:
+    def columns(self, block: Array) -> None:
         """See `ScipyLines`."""
-        self._fft.c2c(block, axes=(0,), forward=False, inorm=2, out=out)
+        self._fft.c2c(block, axes=(0,), out=block)
+
+    def columns_back(self, block: Array) -> None:
+        """See `ScipyLines`."""
+        self._fft.c2c(block, axes=(0,), forward=False, inorm=2, out=block)
 
     def rows_back(self, block: Array, size: int) -> Array:
         """See `ScipyLines`."""

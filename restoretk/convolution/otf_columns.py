@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,6 @@ import numpy.typing as npt
 import scipy.fft
 
 from restoretk._arrays import Array
-from restoretk.convolution.fourier import psf_to_otf
 
 _MOST_TERMS = 20  # products of a column and a row that are still cheaper than a transform of each column
 
@@ -31,6 +30,13 @@ class OtfColumns:
     dtype : dtype
         float32 or float64: what the OTF is good to, and half of what its complex numbers hold.
 
+    Attributes
+    ----------
+    terms : int
+        How many products are summed.
+    is_real : bool
+        Whether the OTF is real to rounding, as that of a PSF that half a turn does not change.
+
     References
     ----------
     .. [1] G. H. Golub and C. F. Van Loan, Matrix Computations, 4th ed., 2013, theorem 2.4.8 (the singular values left out
@@ -41,17 +47,22 @@ class OtfColumns:
         rows, columns = torus
         complex_dtype: np.dtype[Any] = np.result_type(dtype, np.complex64)
         left, sizes, right = np.linalg.svd(psf.astype(np.float64), full_matrices=False)
+        rounding = np.finfo(dtype).eps / 4 * np.abs(psf).sum()
         # |u F v| <= |u| |F v|: a term left out changes no bin by more than its singular value times sqrt(r c).
         bound = sizes * np.sqrt(psf.size)
-        self.terms = max(1, int(np.sum(bound > np.finfo(dtype).eps / 4 * np.abs(psf).sum())))
+        self.terms = max(1, int(np.sum(bound > rounding)))
+        # The imaginary part is the transform of the odd part of the PSF.
+        self.is_real = all(side % 2 for side in psf.shape) and bool(np.abs(psf - psf[::-1, ::-1]).sum() <= 2 * rounding)
         self._down: Array | None = None
         if self.terms <= _MOST_TERMS:
-            down = [_spectrum(part, rows) for part in (left * sizes).T[: self.terms]]
-            self._down = np.stack(down, axis=1).astype(complex_dtype)
-            across = np.stack([psf_to_otf(part, (columns,)) for part in right[: self.terms]])
+            self._down = _spectra((left * sizes).T[: self.terms], rows).T.astype(complex_dtype)
+            # A complex product written as two real ones, with the parts of the right factor one below the other.
+            self._real_down = np.hstack([self._down.real, -self._down.imag])
+            self._minus_imag_down = np.hstack([-self._down.imag, -self._down.real])
+            across = _half_spectra(right[: self.terms], columns)
         else:
             self._origin, self._rows = psf.shape[0] // 2, rows
-            across = np.stack([psf_to_otf(part, (columns,)) for part in psf.astype(np.float64)])
+            across = _half_spectra(psf.astype(np.float64), columns)
         self._across: Array = np.ascontiguousarray(across, complex_dtype)
         self.shape = (rows, columns // 2 + 1)
 
@@ -68,8 +79,41 @@ class OtfColumns:
         transformed: Array = scipy.fft.fft(grid, axis=0, overwrite_x=True)
         return transformed
 
+    def conjugate(self, chosen: slice) -> Callable[[slice, Array, Array | None], None]:
+        """The conjugate of the OTF in a range of columns: what writes its real and imaginary parts in a range of rows.
 
-def _spectrum(values: Array, size: int) -> Array:
-    """The full FFT of a line of numbers with its origin at ``len // 2``, on a circle of ``size``."""
-    half = psf_to_otf(values, (size,))
-    return np.concatenate([half, np.conj(half[1 : (size + 1) // 2][::-1])])
+        The imaginary part is not worked out where there is no array for it.
+        """
+        if self._down is None:
+            whole = np.conj(self.columns(chosen))
+
+            def write(rows: slice, real: Array, imag: Array | None) -> None:
+                real[...] = whole.real[rows]
+                if imag is not None:
+                    imag[...] = whole.imag[rows]
+
+            return write
+        across = self._across[:, chosen]
+        parts = np.vstack([across.real, across.imag])
+
+        def multiply(rows: slice, real: Array, imag: Array | None) -> None:
+            np.matmul(self._real_down[rows], parts, out=real)
+            if imag is not None:
+                np.matmul(self._minus_imag_down[rows], parts, out=imag)
+
+        return multiply
+
+
+def _half_spectra(parts: Array, size: int) -> Array:
+    """The real FFTs of lines of numbers, each with its origin at ``side // 2``, on a circle of ``size``."""
+    side = parts.shape[1]
+    grid = np.zeros((len(parts), size))
+    grid[:, :side] = parts
+    half: Array = scipy.fft.rfft(np.roll(grid, -(side // 2), axis=1), axis=1)
+    return half
+
+
+def _spectra(parts: Array, size: int) -> Array:
+    """The full FFTs of such lines."""
+    half = _half_spectra(parts, size)
+    return np.hstack([half, np.conj(half[:, 1 : (size + 1) // 2][:, ::-1])])

@@ -17,11 +17,11 @@ import scipy.fft
 
 from restoretk._arrays import Array
 from restoretk.convolution._lines import lines
+from restoretk.convolution.column_blocks import ColumnBlocks
 
 LARGE = 1 << 17  # pixels: smaller planes stay in cache as they are
-_ROW_BLOCK = 1 << 18  # bytes of a block of rows
-_COLUMN_BLOCK = 1 << 19  # bytes of a block of columns
-_NARROWEST = 16  # columns: narrower blocks use only part of each line of the cache
+_ROW_BLOCK = 1 << 19  # bytes of a block of rows
+_COLUMN_BLOCK, _NARROWEST = 1 << 19, 16  # bytes of a block of columns of an array, and columns at least
 
 
 class RowBlocks(Protocol):
@@ -42,7 +42,9 @@ class RowBlocks(Protocol):
     def __setitem__(self, rows: slice, values: Array, /) -> None: ...
 
 
-def filter_plane(plane: RowBlocks, apply: Callable[..., None], out: RowBlocks) -> None:
+def filter_plane(
+    plane: RowBlocks, apply: Callable[..., None], out: RowBlocks, spectrum: ColumnBlocks | None = None
+) -> None:
     """A plane circularly filtered.
 
     Parameters
@@ -53,87 +55,97 @@ def filter_plane(plane: RowBlocks, apply: Callable[..., None], out: RowBlocks) -
         columns, by several threads at once where `scipy.fft.set_workers` allows them.
     out : of the shape and dtype of the plane
         May be the plane itself.
+    spectrum : ColumnBlocks or None
+        Room for the half spectrum.
     """
-    spectrum = empty_spectrum(plane)
-    transform_rows(plane, spectrum)
-    filter_row_spectra(spectrum, apply, out)
+    room = empty_spectrum(plane) if spectrum is None else spectrum
+    transform_rows(plane, room.put_rows)
+    filter_row_spectra(room, apply, out)
 
 
 def filter_spectrum(spectrum: Array, apply: Callable[..., None], out: RowBlocks) -> None:
     """As `filter_plane`, for a plane whose half spectrum is there already; it is left as it is."""
-    filtered = np.empty_like(spectrum)
-    _filter_columns(spectrum, filtered, apply, transformed=True)
+    filtered = empty_spectrum(out)
+    transforms = lines()
+
+    def work(part: slice) -> None:
+        block = filtered.block(part)
+        block[...] = spectrum[:, part]
+        apply(block, columns=part)
+        transforms.columns_back(block)
+
+    share(work, filtered.parts())
     _transform_rows_back(filtered, out)
 
 
-def filter_row_spectra(row_spectra: Array, apply: Callable[..., None], out: RowBlocks) -> None:
+def filter_row_spectra(row_spectra: ColumnBlocks, apply: Callable[..., None], out: RowBlocks) -> None:
     """As `filter_plane`, for a plane whose rows are transformed already; they are lost."""
-    _filter_columns(row_spectra, row_spectra, apply, transformed=False)
+    transforms = lines()
+
+    def work(part: slice) -> None:
+        block = row_spectra.block(part)
+        transforms.columns(block)
+        apply(block, columns=part)
+        transforms.columns_back(block)
+
+    share(work, row_spectra.parts())
     _transform_rows_back(row_spectra, out)
 
 
-def sample_columns(plane: RowBlocks, columns: Array, row_spectra: Array) -> Array:
+def sample_columns(plane: RowBlocks, columns: Array, row_spectra: ColumnBlocks) -> Array:
     """The spectrum of a plane in some columns of its half spectrum, shape (rows, n).
 
-    ``row_spectra``, of the shape of the half spectrum, takes the transforms of the rows.
+    ``row_spectra`` takes the transforms of the rows.
     """
-    sample = np.empty((len(row_spectra), len(columns)), row_spectra.dtype)
-    transform_rows(plane, row_spectra, lambda block: np.take(row_spectra[block], columns, axis=1, out=sample[block]))
-    return lines().columns(sample)
+    sample = np.empty((plane.shape[0], len(columns)), row_spectra.dtype)
+
+    def put(rows: slice, values: Array) -> None:
+        row_spectra.put_rows(rows, values)
+        np.take(values, columns, axis=1, out=sample[rows])
+
+    transform_rows(plane, put)
+    lines().columns(sample)
+    return sample
 
 
 def transform_plane(plane: RowBlocks, out: Array) -> None:
     """The half spectrum of a plane, as `scipy.fft.rfft2` gives it."""
-    transform_rows(plane, out)
-    rows, columns = out.shape
+    transform_rows(plane, out.__setitem__)
+    transforms = lines()
+
+    def work(part: slice) -> None:
+        block = out[:, part].copy()
+        transforms.columns(block)
+        out[:, part] = block
+
+    share(work, blocks(out.shape[1], len(out) * out.itemsize, _COLUMN_BLOCK, _NARROWEST))
+
+
+def empty_spectrum(plane: RowBlocks) -> ColumnBlocks:
+    """Room for the half spectrum of a plane."""
+    return ColumnBlocks(plane.shape, plane.dtype)
+
+
+def transform_rows(plane: RowBlocks, put: Callable[[slice, Array], object]) -> None:
+    """The real FFT of every row; ``put`` is called with each block of rows and its transforms, (n, columns // 2 + 1)."""
+    rows, columns = plane.shape
     transforms = lines()
 
     def work(block: slice) -> None:
-        out[:, block] = transforms.columns(out[:, block])
-
-    share(work, blocks(columns, rows * out.itemsize, _COLUMN_BLOCK, _NARROWEST))
-
-
-def empty_spectrum(plane: RowBlocks) -> Array:
-    """An array for the half spectrum of a plane."""
-    rows, columns = plane.shape
-    return np.empty((rows, columns // 2 + 1), np.result_type(plane.dtype, np.complex64))
-
-
-def transform_rows(plane: RowBlocks, out: Array, seen: Callable[[slice], object] = lambda _: None) -> None:
-    """The real FFT of every row, shape (rows, columns // 2 + 1); ``seen`` is called for each block while it is in cache."""
-    rows, columns = plane.shape
-    transforms = lines()
-
-    def work(block: slice) -> None:
-        transforms.rows(plane[block], out[block])
-        seen(block)
+        put(block, transforms.rows(plane[block]))
 
     share(work, blocks(rows, columns * plane.dtype.itemsize, _ROW_BLOCK, 1))
 
 
-def _filter_columns(spectrum: Array, out: Array, apply: Callable[..., None], *, transformed: bool) -> None:
-    """The columns transformed (unless they are), filtered and transformed back."""
-    rows, columns = spectrum.shape
-    transforms = lines()
-
-    def work(block: slice) -> None:
-        part = spectrum[:, block].copy() if transformed else transforms.columns(spectrum[:, block])
-        apply(part, columns=block)
-        transforms.columns_back(part, out[:, block])
-
-    share(work, blocks(columns, rows * spectrum.itemsize, _COLUMN_BLOCK, _NARROWEST))
-
-
-def _transform_rows_back(spectrum: Array, out: RowBlocks) -> None:
+def _transform_rows_back(spectrum: ColumnBlocks, out: RowBlocks) -> None:
     """The inverse of `transform_rows`."""
-    columns = out.shape[1]
+    rows, columns = out.shape
     transforms = lines()
 
     def work(block: slice) -> None:
-        out[block] = transforms.rows_back(spectrum[block], columns)
+        out[block] = transforms.rows_back(spectrum.rows(block), columns)
 
-    share(work, blocks(len(spectrum), columns * out.dtype.itemsize, _ROW_BLOCK, 1))
+    share(work, blocks(rows, columns * out.dtype.itemsize, _ROW_BLOCK, 1))
 
 
 def blocks(size: int, bytes_each: int, wanted: int, least: int) -> Iterator[slice]:

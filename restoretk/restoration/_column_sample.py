@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from restoretk._arrays import Array
+from restoretk.convolution.column_blocks import ColumnBlocks
 from restoretk.convolution.sweeps import empty_spectrum, sample_columns
 from restoretk.restoration._planes import Planes
 
@@ -40,7 +41,7 @@ class GivenSample:
         self.place = np.zeros(int(chosen[-1]) + 1, np.intp)
         self.place[chosen] = np.arange(len(chosen))
 
-    def take_row_spectra(self) -> Array | None:
+    def take_row_spectra(self) -> ColumnBlocks | None:
         """The transformed rows of the only plane, for one who may overwrite them; None if there are more, or for the next."""
         return None
 
@@ -54,14 +55,14 @@ class SampledPlanes(GivenSample):
 
     def __init__(self, laid: Planes, chosen: Array) -> None:
         row_spectra = empty_spectrum(laid.plane(0))
-        spectra = np.empty((len(laid), len(row_spectra), len(chosen)), row_spectra.dtype)
+        spectra = np.empty((len(laid), row_spectra.shape[0], len(chosen)), row_spectra.dtype)
         for index, into in enumerate(spectra):
             into[...] = sample_columns(laid.plane(index), chosen, row_spectra)
         super().__init__(spectra, chosen)
         # The rows of many planes are transformed again when it is their turn: kept, they would need as many half spectra.
         self._row_spectra = [row_spectra] if len(laid) == 1 else []
 
-    def take_row_spectra(self) -> Array | None:
+    def take_row_spectra(self) -> ColumnBlocks | None:
         """See `GivenSample`."""
         return self._row_spectra.pop() if self._row_spectra else None
 

@@ -12,7 +12,7 @@ import numpy as np
 from restoretk._arrays import Array, plain_number
 from restoretk.convolution.boundary import crop
 from restoretk.convolution.fourier import inverse_transform
-from restoretk.convolution.sweeps import filter_plane, filter_row_spectra, filter_spectrum
+from restoretk.convolution.sweeps import empty_spectrum, filter_plane, filter_row_spectra, filter_spectrum
 from restoretk.restoration._cautions import cautions, shot_noise_caution
 from restoretk.restoration._planes import PicturePlanes
 from restoretk.restoration._problem import Problem
@@ -69,7 +69,7 @@ class LinearFilter:
 
     def _sweep(self, outputs: Iterable[Any]) -> None:
         """The planes filtered one after the other, block by block, each into its output."""
-        problem = self.problem
+        problem, room = self.problem, None
         for index, out in enumerate(outputs):
             apply = partial(self.filter.multiply, index=index // problem.planes_per_otf)
             if problem.is_transformed:
@@ -77,7 +77,9 @@ class LinearFilter:
             elif (row_spectra := problem.take_row_spectra()) is not None:
                 filter_row_spectra(row_spectra, apply, out=out)
             else:
-                filter_plane(problem.laid.plane(index), apply, out=out)
+                plane = problem.laid.plane(index)
+                room = room or empty_spectrum(plane)
+                filter_plane(plane, apply, out, room)
 
     @cached_property
     def _solved(self) -> WeightedSolution | None:

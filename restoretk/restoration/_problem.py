@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from restoretk._arrays import Array
+from restoretk.convolution.column_blocks import ColumnBlocks
 from restoretk.convolution.fourier import forward_transform, half_spectrum_weights
 from restoretk.convolution.sweeps import LARGE, transform_plane
 from restoretk.restoration._column_sample import GivenSample, SampledPlanes, power_of
@@ -241,7 +242,7 @@ class Problem:
         """Whether the `spectrum` was needed, and is there."""
         return "spectrum" in self.__dict__
 
-    def take_row_spectra(self) -> Array | None:
+    def take_row_spectra(self) -> ColumnBlocks | None:
         """The transformed rows of a single plane that was looked at, for one who may overwrite them."""
         return self.sample.take_row_spectra() if "sample" in self.__dict__ and self.sample is not None else None
 

@@ -54,11 +54,11 @@ class RingProduct:
     def columns(self, block: Array, columns: slice) -> Array:
         """The half spectra of the rows of the product in some columns, from those of the plane."""
         transforms = lines()
-        product = transforms.columns(block)
+        product = block.copy()
+        transforms.columns(product)
         product *= self._precision(columns)
-        back = np.empty_like(product)
-        transforms.columns_back(product, back)
-        return back
+        transforms.columns_back(product)
+        return product
 
 
 def rows_of(ring: Ring, field: Array) -> RowSpectra:

@@ -12,11 +12,14 @@ import numpy.typing as npt
 
 from restoretk._arrays import Array
 from restoretk.convolution.fourier import frequency_grid
+from restoretk.convolution.sweeps import blocks
 from restoretk.restoration._optics import Optics
 from restoretk.restoration._polar_table import PolarTable, is_looked_up
 from restoretk.restoration._problem import Problem
 from restoretk.restoration.operators import OPERATORS, check_operator, operator_power, operator_symbols
 from restoretk.restoration.signal_spectrum import SignalSpectrum
+
+_SLAB = 1 << 14  # bins that are multiplied at a time: what is worked out for them stays in cache
 
 #: q of one OTF (its number) in a range of columns of the half spectrum: a number, or an array that broadcasts to (rows, n).
 Addend = Callable[[int, slice], Array]
@@ -98,17 +101,35 @@ class Quotient:
 
     def multiply(self, block: Array, index: int, columns: slice) -> None:
         """See `Transfer`."""
-        otf = self.optics.otf_columns[index].columns(columns)
-        factor = np.square(otf.real)
-        factor += np.square(otf.imag)
-        addend = _held(self.addend(index, columns), factor.dtype)
-        factor += addend
-        if addend.ndim or not addend > _rounding(factor.dtype):  # else it is nowhere next to nothing
-            _let_out_the_dark(factor)
-        np.divide(1, factor, out=factor)
-        np.conj(otf, out=otf)
-        block *= otf
-        block *= factor  # a division of complex numbers by real ones takes three times as long
+        otf = self.optics.otf_columns[index]
+        conjugate = otf.conjugate(columns)
+        addend = _held(self.addend(index, columns), block.real.dtype)
+        lit = not addend.ndim and addend > _rounding(addend.dtype)  # it is nowhere next to nothing
+        if addend.ndim:
+            addend = np.broadcast_to(addend, block.shape)
+        width = block.shape[1]
+        step = max(1, _SLAB // width)
+        room, factors = np.empty((4, step, width), block.real.dtype), np.empty((step, width), block.dtype)
+        for rows in blocks(len(block), 1, step, 1):
+            # The parts of a complex number apart: so most steps are over floats that lie side by side.
+            part = block[rows]
+            real, imag, denominator, square = room[:, : len(part)]
+            conjugate(rows, real, None if otf.is_real else imag)
+            np.square(real, out=denominator)
+            if not otf.is_real:
+                np.square(imag, out=square)
+                denominator += square
+            denominator += addend[rows] if addend.ndim else addend
+            if not lit:
+                _let_out_the_dark(denominator)
+            if otf.is_real:
+                real /= denominator
+                part *= real
+                continue
+            factor = factors[: len(part)]
+            np.divide(real, denominator, out=factor.real)
+            np.divide(imag, denominator, out=factor.imag)
+            part *= factor
 
 
 def whole_addend(addend: Addend, otf: Array) -> Array:

@@ -17,7 +17,7 @@ import numpy as np
 from restoretk._arrays import Array
 from restoretk.convolution.boundary import extend_periodically
 from restoretk.convolution.fourier import forward_transform, inverse_transform
-from restoretk.convolution.sweeps import LARGE, empty_spectrum, transform_rows
+from restoretk.convolution.sweeps import LARGE, transform_rows
 from restoretk.restoration._ring import Ring, SideInverses
 from restoretk.restoration._ring_product import RingProduct
 from restoretk.restoration.missing import NOTHING_SEEN
@@ -139,8 +139,8 @@ def _complete_ring(
     out[...] = extend_periodically(plane - level, ring.torus, "symmetric")
     if len(ring.torus) == 2 and out.size >= LARGE:
         product = RingProduct(ring, lambda columns: weight[:, columns], out.dtype)
-        spectra = empty_spectrum(out)
-        transform_rows(out, spectra)
+        spectra = np.empty((len(out), out.shape[1] // 2 + 1), np.result_type(out, np.complex64))
+        transform_rows(out, spectra.__setitem__)
         residual = -product.of(lambda columns: spectra[:, columns])
         del spectra
         apply: Callable[[Array], Array] = product

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import scipy.fft
 
+from restoretk.convolution.column_blocks import ColumnBlocks
 from restoretk.convolution.fourier import psf_to_otf
 from restoretk.convolution.otf_columns import OtfColumns
 from restoretk.convolution.sweeps import blocks, filter_plane, filter_spectrum, in_order
@@ -32,6 +33,11 @@ def test_columns_of_the_otf_are_those_of_the_whole(
     assert otf.terms == rank if dtype is np.float32 else otf.terms >= rank
     for columns in (slice(0, 5), slice(7, 8), slice(10, whole.shape[1]), slice(None)):
         np.testing.assert_allclose(otf.columns(columns), whole[:, columns], rtol=0, atol=close)
+        conjugate, rows = otf.conjugate(columns), slice(3, 17)
+        real, imag = np.empty((2, *whole[rows, columns].shape), dtype)
+        conjugate(rows, real, imag)
+        np.testing.assert_allclose(real, whole.real[rows, columns], rtol=0, atol=close)
+        np.testing.assert_allclose(imag, -whole.imag[rows, columns], rtol=0, atol=close)
     chosen = np.unique(rng.integers(0, whole.shape[1], 5))
     np.testing.assert_allclose(otf.columns(chosen), whole[:, chosen], rtol=0, atol=close)
     assert otf.columns(slice(0, 2)).dtype == np.result_type(dtype, np.complex64)
@@ -61,6 +67,27 @@ def test_three_sweeps_are_a_two_dimensional_filter(
     with scipy.fft.set_workers(workers):
         filter_plane(plane, apply, plane)
     assert np.array_equal(plane, from_plane)
+
+
+@pytest.mark.parametrize("shape", [(45, 64), (9000, 80), (30000, 65), (7, 33)])
+def test_blocks_of_columns_are_a_half_spectrum(shape: tuple[int, int], rng: np.random.Generator) -> None:
+    plane = rng.random(shape, dtype=np.float32)
+    whole = scipy.fft.rfft(plane, axis=1)
+    spectrum = ColumnBlocks(shape, plane.dtype)
+    assert (spectrum.shape, spectrum.dtype) == (whole.shape, whole.dtype)
+    for rows in blocks(shape[0], 1, 1000, 1):
+        spectrum.put_rows(rows, whole[rows])
+    for rows in (slice(0, 3), slice(5, shape[0])):
+        assert np.array_equal(spectrum.rows(rows), whole[rows])
+    parts = list(spectrum.parts())
+    assert [part.start for part in parts[1:]] == [part.stop for part in parts[:-1]]
+    assert (parts[0].start, parts[-1].stop) == (0, whole.shape[1])
+    for part in parts:
+        block = spectrum.block(part)
+        assert block.flags.c_contiguous
+        assert np.array_equal(block, whole[:, part])
+        block *= 2  # it is no copy
+    assert np.array_equal(spectrum.rows(slice(0, shape[0])), 2 * whole)
 
 
 def test_threads_work_in_order_and_not_far_ahead_of_what_is_taken() -> None:

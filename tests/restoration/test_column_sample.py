@@ -59,7 +59,7 @@ def test_the_sample_is_the_spectrum_in_its_columns(planes: int, rng: np.random.G
     rows = sampled.take_row_spectra()
     assert (rows is None) == (planes > 1)
     if rows is not None:
-        np.testing.assert_allclose(rows, np.fft.rfft(stack[0], axis=1), atol=1e-11)
+        np.testing.assert_allclose(rows.rows(slice(0, 60)), np.fft.rfft(stack[0], axis=1), atol=1e-11)
     assert sampled.take_row_spectra() is None
 
 
