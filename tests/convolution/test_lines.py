@@ -41,6 +41,16 @@ def test_lines_are_transformed_as_numpy_does(
     np.testing.assert_allclose(restored, plane, atol=close)
 
 
+def test_what_scipy_cannot_transform_in_place_is_put_there(rng: np.random.Generator) -> None:
+    # SciPy makes a copy in the order of this machine.
+    block = (rng.random((8, 3)) + 1j * rng.random((8, 3))).astype(">c16")
+    before = block.copy()
+    ScipyLines().columns(block)
+    np.testing.assert_allclose(block, np.fft.fft(before, axis=0), atol=1e-13)
+    ScipyLines().columns_back(block)
+    np.testing.assert_allclose(block, before, atol=1e-13)
+
+
 @pytest.mark.parametrize("shape", [(421, 350), (400, 401)])
 def test_large_pictures_come_out_the_same(shape: tuple[int, int], rng: np.random.Generator) -> None:
     pytest.importorskip("ducc0", reason="the faster FFT of the extra fast")

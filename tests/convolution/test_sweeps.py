@@ -43,6 +43,20 @@ def test_columns_of_the_otf_are_those_of_the_whole(
     assert otf.columns(slice(0, 2)).dtype == np.result_type(dtype, np.complex64)
 
 
+def test_the_otf_of_a_psf_that_half_a_turn_does_not_change_is_real(rng: np.random.Generator) -> None:
+    psf = rng.random((5, 7))
+    psf += psf[::-1, ::-1]
+    psf /= psf.sum()
+    askew = psf.copy()
+    askew[0, 1] += 1e-6
+    for dtype in (np.float32, np.float64):
+        assert OtfColumns(psf, (40, 63), dtype).is_real
+        assert not OtfColumns(askew, (40, 63), dtype).is_real
+        assert not OtfColumns(psf[:, :-1], (40, 63), dtype).is_real
+    even = np.full((4, 3), 1 / 12)  # turned about its middle, which is not its origin
+    assert not OtfColumns(even, (40, 63), np.float32).is_real
+
+
 @pytest.mark.parametrize("shape", [(45, 64), (31, 63), (1500, 301)])
 @pytest.mark.parametrize("workers", [1, 3])
 def test_three_sweeps_are_a_two_dimensional_filter(

@@ -50,6 +50,26 @@ def test_sweeps_give_the_pixels_of_whole_spectra(
     np.testing.assert_allclose(swept, CALLS[name](picture, lopsided_psf, boundary=boundary), atol=1e-9)
 
 
+@pytest.mark.parametrize("shape", [(5, 9), (27, 31), (26, 28), (1, 1)])
+@pytest.mark.parametrize("symmetric", [False, True])
+@pytest.mark.parametrize("name", ["wiener, fixed", "wiener, a spectrum", "regularized, no operator where H is 0"])
+def test_sweeps_give_the_pixels_of_whole_spectra_under_any_psf(
+    shape: tuple[int, int],
+    symmetric: bool,
+    name: str,
+    picture: Array,
+    rng: np.random.Generator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    psf = rng.random(shape)
+    psf = psf + psf[::-1, ::-1] if symmetric else psf
+    psf /= psf.sum()
+    swept = CALLS[name](picture, psf, boundary="wrap")
+    monkeypatch.setattr(_problem, "LARGE", picture.size * 10)
+    whole = CALLS[name](picture, psf, boundary="wrap")
+    np.testing.assert_allclose(swept, whole, rtol=0, atol=1e-8 * np.abs(whole).max())
+
+
 def test_each_channel_has_its_own_psf_in_sweeps(
     picture: Array, lopsided_psf: Array, monkeypatch: pytest.MonkeyPatch
 ) -> None:
