@@ -35,6 +35,7 @@ Array = npt.NDArray[Any]
 Rng = np.random.Generator | int | None
 
 _COMFORTABLE = 30  # images whose largest number lies between 2^-30 and 2^30 are worked on as they are
+_IN_CACHE = 1 << 17  # numbers
 
 _HINTS = {
     "b": ": astype(float) makes 0 and 1 of it",
@@ -181,16 +182,25 @@ def unit_of(image: Array) -> int:
     ``np.ldexp(image, -e)`` then lies in [-1, 1] and touches [1/2, 1) in magnitude. A power of two costs no bit: scaling
     an image by one scales the result by it, exactly.
     """
-    return _unit_of(float(image.min()), float(image.max()))
+    return _unit_of(*_extremes(image))
 
 
 def finite_unit_of(image: Array, name: str) -> int:
     """The same of an image that need not be finite: ValueError as by `check_finite`, which would be a pass more over it."""
     with np.errstate(invalid="ignore"):
-        lowest, highest = float(image.min()), float(image.max())
+        lowest, highest = _extremes(image)
     if not (np.isfinite(lowest) and np.isfinite(highest)):  # NaN is both the least and the largest of numbers
         check_finite(image, name)
     return _unit_of(lowest, highest)
+
+
+def _extremes(image: Array) -> tuple[float, float]:
+    """The lowest and the highest number: looked for in parts that are still in cache the second time."""
+    flat = image.reshape(-1) if image.flags.c_contiguous else image
+    step = _IN_CACHE if flat.ndim == 1 else max(1, _IN_CACHE * len(flat) // flat.size)
+    parts = [flat[start : start + step] for start in range(0, len(flat), step)]
+    found = np.array([(part.min(), part.max()) for part in parts])
+    return float(found[:, 0].min()), float(found[:, 1].max())
 
 
 def _unit_of(lowest: float, highest: float) -> int:

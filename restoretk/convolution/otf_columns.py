@@ -79,6 +79,13 @@ class OtfColumns:
         transformed: Array = scipy.fft.fft(grid, axis=0, overwrite_x=True)
         return transformed
 
+    def real_columns(self, chosen: slice | Array) -> Array:
+        """The real part of `columns`."""
+        if self._down is None:
+            return self.columns(chosen).real
+        product: Array = self._real_down @ _parts(self._across[:, chosen])
+        return product
+
     def conjugate(self, chosen: slice) -> Callable[[slice, Array, Array | None], None]:
         """The conjugate of the OTF in a range of columns: what writes its real and imaginary parts in a range of rows.
 
@@ -93,8 +100,7 @@ class OtfColumns:
                     imag[...] = whole.imag[rows]
 
             return write
-        across = self._across[:, chosen]
-        parts = np.vstack([across.real, across.imag])
+        parts = _parts(self._across[:, chosen])
 
         def multiply(rows: slice, real: Array, imag: Array | None) -> None:
             np.matmul(self._real_down[rows], parts, out=real)
@@ -102,6 +108,11 @@ class OtfColumns:
                 np.matmul(self._minus_imag_down[rows], parts, out=imag)
 
         return multiply
+
+
+def _parts(across: Array) -> Array:
+    """The real parts of rows, and their imaginary parts below them."""
+    return np.vstack([across.real, across.imag])
 
 
 def _half_spectra(parts: Array, size: int) -> Array:

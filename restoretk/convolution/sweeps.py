@@ -98,10 +98,12 @@ def sample_columns(plane: RowBlocks, columns: Array, row_spectra: ColumnBlocks) 
     ``row_spectra`` takes the transforms of the rows.
     """
     sample = np.empty((plane.shape[0], len(columns)), row_spectra.dtype)
+    first = int(np.argmin(np.append(columns == np.arange(len(columns)), False)))  # these lie side by side
 
     def put(rows: slice, values: Array) -> None:
         row_spectra.put_rows(rows, values)
-        np.take(values, columns, axis=1, out=sample[rows])
+        sample[rows, :first] = values[:, :first]
+        sample[rows, first:] = values[:, columns[first:]]
 
     transform_rows(plane, put)
     lines().columns(sample)

@@ -36,10 +36,9 @@ class Optics:
         """The K OTFs of two-dimensional planes for those who need but a part of them."""
         return tuple(OtfColumns(psf, self.torus, self.dtype) for psf in self.psfs)
 
-    def power_in(self, columns: Array) -> Array:
-        """|H|^2 in some columns of the half spectrum, shape (K, rows, n)."""
-        each = [otf.columns(columns) for otf in self.otf_columns]
-        return np.stack([values.real**2 + values.imag**2 for values in each])
+    def otf_in(self, columns: Array) -> Array:
+        """The OTFs in some columns of the half spectrum, shape (K, rows, n); floats where all of them are real."""
+        return np.stack([otf.real_columns(columns) if otf.is_real else otf.columns(columns) for otf in self.otf_columns])
 
 
 class Workshop:

@@ -12,7 +12,7 @@ from restoretk._arrays import Array
 from restoretk.convolution.column_blocks import ColumnBlocks
 from restoretk.convolution.fourier import forward_transform, half_spectrum_weights
 from restoretk.convolution.sweeps import LARGE, transform_plane
-from restoretk.restoration._column_sample import GivenSample, SampledPlanes, power_of
+from restoretk.restoration._column_sample import GivenSample, SampledPlanes, SampledPower, power_of
 from restoretk.restoration._dark_bands import power_in_dark_bands
 from restoretk.restoration._optics import Optics
 from restoretk.restoration._periodogram import drawn_columns
@@ -133,10 +133,10 @@ class Problem:
         return None if chosen is None else SampledPlanes(self.laid, chosen)
 
     @cached_property
-    def _otf_power_sample(self) -> Array:
-        """|H|^2 in the columns of the `sample`, shape (K, rows, n)."""
+    def _otf_sample(self) -> Array:
+        """The OTFs in the columns of the `sample`, shape (K, rows, n)."""
         assert self.sample is not None  # noqa: S101 - who asks has looked
-        return self.optics.power_in(self.sample.chosen)
+        return self.optics.otf_in(self.sample.chosen)
 
     @cached_property
     def bins(self) -> SpectrumBins:
@@ -165,17 +165,18 @@ class Problem:
         """|G|^2 / N, averaged over some planes, and |H|^2 of one OTF."""
         if self.sample is None:
             return SpectrumPower(self.spectrum[planes], float(np.prod(self.torus))), self.optics.otf_power[otf]
-        power = power_of(self.sample.spectra[planes], self.torus).mean(axis=0)
-        return self.sample.of(power), self.sample.of(self._otf_power_sample[otf])
+        spectra = self.sample.of(self.sample.spectra[planes])
+        return SampledPower(spectra, float(np.prod(self.torus))), SampledPower(
+            self.sample.of(self._otf_sample[otf : otf + 1])
+        )
 
     @cached_property
     def _powers_at_bins(self) -> tuple[Array, Array]:
         """|H|^2 of each OTF and |G|^2 / N of each plane at the `bins`."""
         if self.sample is None or self.bins.indices is None:
             return self.bins.of(self.optics.otf_power), power_of(self.bins.of(self.spectrum), self.torus)
-        rows, columns = self.bins.indices
-        power = self.sample.of(power_of(self.sample.spectra, self.torus))
-        return self.sample.of(self._otf_power_sample)[rows, columns], power[rows, columns]
+        spectra, otf = (self.sample.of(values)[self.bins.indices] for values in (self.sample.spectra, self._otf_sample))
+        return otf.real**2 + otf.imag**2, power_of(spectra, self.torus)
 
     def statistics(
         self, penalty: Array, *, fourth_moment: bool = False, signal: Array | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -103,10 +103,7 @@ class Quotient:
         """See `Transfer`."""
         otf = self.optics.otf_columns[index]
         conjugate = otf.conjugate(columns)
-        addend = _held(self.addend(index, columns), block.real.dtype)
-        lit = not addend.ndim and addend > _rounding(addend.dtype)  # it is nowhere next to nothing
-        if addend.ndim:
-            addend = np.broadcast_to(addend, block.shape)
+        addend_in = _in_rows(self.addend, index, columns, block)
         width = block.shape[1]
         step = max(1, _SLAB // width)
         room, factors = np.empty((4, step, width), block.real.dtype), np.empty((step, width), block.dtype)
@@ -119,7 +116,8 @@ class Quotient:
             if not otf.is_real:
                 np.square(imag, out=square)
                 denominator += square
-            denominator += addend[rows] if addend.ndim else addend
+            addend, lit = addend_in(rows)
+            denominator += addend
             if not lit:
                 _let_out_the_dark(denominator)
             if otf.is_real:
@@ -130,6 +128,18 @@ class Quotient:
             np.divide(real, denominator, out=factor.real)
             np.divide(imag, denominator, out=factor.imag)
             part *= factor
+
+
+def _in_rows(addend: Addend, index: int, columns: slice, block: Array) -> Callable[[slice], tuple[Array, bool]]:
+    """Q in some rows of a block, in the precision of that, and whether it is nowhere next to nothing there."""
+    if isinstance(addend, _Penalty):
+        return partial(addend.in_rows, columns=columns)
+    values = _held(addend(index, columns), block.real.dtype)
+    if not values.ndim:
+        lit = bool(values > _rounding(values.dtype))
+        return lambda _: (values, lit)
+    everywhere = np.broadcast_to(values, block.shape)
+    return lambda rows: (everywhere[rows], False)
 
 
 def whole_addend(addend: Addend, otf: Array) -> Array:
@@ -204,12 +214,31 @@ def penalty(strength: float, operator: str | npt.ArrayLike, optics: Optics) -> A
     # (a + b)^p of numbers along each axis, in the precision of the planes: a few operations for each bin.
     symbols, dtype = operator_symbols(shape, frequency_grid(torus)), optics.dtype
     highest = float(np.finfo(dtype).max) ** (1 / power) / (2 * len(symbols))
-    parts = [np.minimum(strength ** (1 / power) * along, highest).astype(dtype) for along in symbols]
+    return _Penalty(
+        tuple(np.minimum(strength ** (1 / power) * along, highest).astype(dtype) for along in symbols),
+        power.bit_length() - 1,
+    )
 
-    def addend(_index: int, columns: slice) -> Array:
-        value: Array = parts[-1][..., columns] + sum(parts[:-1])
-        for _ in range(power.bit_length() - 1):
+
+@dataclass(frozen=True)
+class _Penalty:
+    """The sum of numbers along each axis, squared some times over."""
+
+    along: tuple[Array, ...]
+    squarings: int
+
+    def __call__(self, _index: int, columns: slice) -> Array:
+        """See `Addend`."""
+        value: Array = self.along[-1][..., columns] + sum(self.along[:-1])
+        for _ in range(self.squarings):
             value *= value
         return value
 
-    return addend
+    def in_rows(self, rows: slice, columns: slice) -> tuple[Array, bool]:
+        """See `_in_rows`."""
+        down, across = self.along[0][rows], self.along[1][:, columns]
+        value: Array = down + across
+        for _ in range(self.squarings):
+            value *= value
+        lowest = (down.min() + across.min()) ** (1 << self.squarings)
+        return value, bool(lowest > _rounding(value.dtype))
