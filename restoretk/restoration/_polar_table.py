@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -40,25 +41,36 @@ class PolarTable:
 
     def columns(self, chosen: slice) -> Array:
         """The values in these columns, shape (rows, n), float32: a fresh array."""
+        return self.block(chosen)[slice(None)]
+
+    def block(self, chosen: slice) -> PolarBlock:
+        """What gives the values in these columns a few rows at a time."""
         start, stop, _ = chosen.indices(self._columns.shape[-1])
-        values = np.empty((self._shape[0], stop - start), np.float32)
-        edges = [0, *(_SHARED << power for power in range(1, _STEPS)), values.shape[1] + start]
+        edges = [0, *(_SHARED << power for power in range(1, _STEPS)), stop]
+        pieces, exact = [], {}
         for power, (low, high) in enumerate(itertools.pairwise(edges)):
             low, high = max(low, start), min(high, stop)
             if low < high:
-                self._in_cells(low, high, 1 << power, values[:, low - start : high - start])
-        self._correct(values, start, stop)
-        return values
+                pieces.append(self._in_cells(low, high, 1 << power))
+        rows, columns = self._shape
+        if start == 0:
+            exact[0] = self._look_up(self._rows.astype(np.float32), np.zeros(1, np.float32))[:, 0]
+            exact[0][0] = self._function([np.zeros((1, 1)), np.zeros((1, 1))])[0, 0]
+        if columns % 2 == 0 and stop == self._columns.shape[-1]:
+            exact[stop - start - 1] = self._function([self._rows[:, 0], self._columns[0, -1:]])
+        middle = self._middle_row[start:stop] if rows % 2 == 0 else None
+        return PolarBlock(rows, pieces, exact, middle)
 
-    def _in_cells(self, low: int, high: int, step: int, out: Array) -> None:
-        """Write the columns from ``low`` to ``high``; cells of at least ``step`` neighbours share the value in their middle.
+    def _in_cells(self, low: int, high: int, step: int) -> tuple[Array, Array]:
+        """The columns from ``low`` to ``high`` for each cell of rows, and the cell of each row.
 
-        So far out a radius changes by less than 1/64 within a cell.
+        Cells of at least ``step`` neighbours share the value in their middle. So far out a radius changes by less than
+        1/64 within a cell.
         """
         down, of_row = _row_cells(self._shape[0], step)
         columns, of_column = _cells(np.arange(low, high), step)
         values = self._look_up(down, (columns / self._shape[1]).astype(np.float32))
-        np.take(values if step == 1 else values[:, of_column], of_row, axis=0, out=out, mode="clip")
+        return values if step == 1 else values[:, of_column], of_row
 
     def _look_up(self, rows: Array, across: Array) -> Array:
         """The values at frequencies of shape (rows, 1) and (n,), the latter not negative."""
@@ -72,16 +84,44 @@ class PolarTable:
         place += np.where(rows >= 0, _DIRECTIONS // 2 + sector, _DIRECTIONS // 2 - 1 - sector)
         return np.take(self._table, place, mode="clip")
 
-    def _correct(self, values: Array, start: int, stop: int) -> None:
-        """Set the values that the table knows nothing of."""
-        rows, columns = self._shape
-        if start == 0:
-            values[:, 0] = self._look_up(self._rows.astype(np.float32), np.zeros(1, np.float32))[:, 0]
-            values[0, 0] = self._function([np.zeros((1, 1)), np.zeros((1, 1))])[0, 0]
-        if rows % 2 == 0:
-            values[rows // 2] = self._middle_row[start:stop]
-        if columns % 2 == 0 and stop == self._columns.shape[-1]:
-            values[:, -1] = self._function([self._rows[:, 0], self._columns[0, -1:]])
+
+@dataclass(frozen=True)
+class PolarBlock:
+    """Some columns of a `PolarTable`.
+
+    Attributes
+    ----------
+    height : int
+        Rows of the half spectrum.
+    pieces : list of (ndarray, ndarray)
+        Columns side by side: their values for each cell of rows, and the cell of each row.
+    exact : dict of ndarray
+        Columns, by their number in the block, that the pieces have wrong.
+    middle : ndarray or None
+        The middle row, if the pieces have it wrong.
+    """
+
+    height: int
+    pieces: list[tuple[Array, Array]]
+    exact: dict[int, Array]
+    middle: Array | None
+
+    def __getitem__(self, rows: slice) -> Array:
+        """The values in some rows, float32: a fresh array."""
+        start, stop, _ = rows.indices(self.height)
+        parts = [np.take(values, of_row[start:stop], axis=0, mode="clip") for values, of_row in self.pieces]
+        found = parts[0] if len(parts) == 1 else np.hstack(parts)
+        for column, values in self.exact.items():
+            found[:, column] = values[start:stop]
+        if self.middle is not None and start <= self.height // 2 < stop:
+            found[self.height // 2 - start] = self.middle
+        return found
+
+    @cached_property
+    def lowest(self) -> float:
+        """A number that no value is below."""
+        exact = [*self.exact.values(), *([] if self.middle is None else [self.middle])]
+        return min(float(values.min()) for values in (*(piece for piece, _ in self.pieces), *exact))
 
 
 @lru_cache(maxsize=4 * _STEPS)

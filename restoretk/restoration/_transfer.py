@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
-from typing import Any, Protocol
+from functools import cached_property
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import binom
 
 from restoretk._arrays import Array
 from restoretk.convolution.fourier import frequency_grid
@@ -23,6 +24,22 @@ _SLAB = 1 << 14  # bins that are multiplied at a time: what is worked out for th
 
 #: q of one OTF (its number) in a range of columns of the half spectrum: a number, or an array that broadcasts to (rows, n).
 Addend = Callable[[int, slice], Array]
+
+#: q in some rows of a block of columns, and whether it is nowhere next to nothing there.
+InRows = Callable[[slice], tuple[Array, bool]]
+
+
+@runtime_checkable
+class RowwiseAddend(Protocol):
+    """An addend that is worked out for the rows that are being filtered, in the precision of the planes."""
+
+    def __call__(self, index: int, columns: slice, /) -> Array:
+        """See `Addend`."""
+        ...
+
+    def in_rows(self, index: int, columns: slice, /) -> InRows:
+        """What gives it in some rows of a block of columns."""
+        ...
 
 
 class Transfer(Protocol):
@@ -130,10 +147,9 @@ class Quotient:
             part *= factor
 
 
-def _in_rows(addend: Addend, index: int, columns: slice, block: Array) -> Callable[[slice], tuple[Array, bool]]:
-    """Q in some rows of a block, in the precision of that, and whether it is nowhere next to nothing there."""
-    if isinstance(addend, _Penalty):
-        return partial(addend.in_rows, columns=columns)
+def _in_rows(addend: Addend, index: int, columns: slice, block: Array) -> InRows:
+    if isinstance(addend, RowwiseAddend):
+        return addend.in_rows(index, columns)
     values = _held(addend(index, columns), block.real.dtype)
     if not values.ndim:
         lit = bool(values > _rounding(values.dtype))
@@ -191,15 +207,31 @@ def fitted_ratio(problem: Problem, level: float) -> Addend:
     def ratio(fit: SignalSpectrum) -> PolarTable:
         return PolarTable(lambda at: level * fit.noise_to_signal_at(at), (problem.torus[0], problem.torus[1]))
 
-    tables = [ratio(fit) for fit in problem.fits]
+    return _FittedRatio(tuple(ratio(fit) for fit in problem.fits))
 
-    def addend(index: int, columns: slice) -> Array:
-        values = tables[min(index, len(tables) - 1)].columns(columns)
-        if not columns.start:
-            values[0, 0] = 0  # as in Problem.noise_to_signal
-        return values
 
-    return addend
+@dataclass(frozen=True)
+class _FittedRatio:
+    """Fitted ratios, each tabulated; 0 at frequency 0, as in `Problem.noise_to_signal`."""
+
+    tables: tuple[PolarTable, ...]
+
+    def __call__(self, index: int, columns: slice) -> Array:
+        """See `Addend`."""
+        return self.in_rows(index, columns)(slice(None))[0]
+
+    def in_rows(self, index: int, columns: slice) -> InRows:
+        """See `RowwiseAddend`."""
+        block = self.tables[min(index, len(self.tables) - 1)].block(columns)
+        lit = block.lowest > _rounding(np.dtype(np.float32))
+
+        def rows_of(rows: slice) -> tuple[Array, bool]:
+            values, has_zero = block[rows], not (columns.start or rows.start)
+            if has_zero:
+                values[0, 0] = 0
+            return values, lit and not has_zero
+
+        return rows_of
 
 
 def penalty(strength: float, operator: str | npt.ArrayLike, optics: Optics) -> Addend:
@@ -216,29 +248,41 @@ def penalty(strength: float, operator: str | npt.ArrayLike, optics: Optics) -> A
     highest = float(np.finfo(dtype).max) ** (1 / power) / (2 * len(symbols))
     return _Penalty(
         tuple(np.minimum(strength ** (1 / power) * along, highest).astype(dtype) for along in symbols),
-        power.bit_length() - 1,
+        power,
     )
 
 
 @dataclass(frozen=True)
 class _Penalty:
-    """The sum of numbers along each axis, squared some times over."""
+    """A power, 1, 2 or 4, of the sum of numbers along each axis."""
 
     along: tuple[Array, ...]
-    squarings: int
+    power: int
 
     def __call__(self, _index: int, columns: slice) -> Array:
         """See `Addend`."""
         value: Array = self.along[-1][..., columns] + sum(self.along[:-1])
-        for _ in range(self.squarings):
+        for _ in range(self.power.bit_length() - 1):
             value *= value
         return value
 
-    def in_rows(self, rows: slice, columns: slice) -> tuple[Array, bool]:
-        """See `_in_rows`."""
-        down, across = self.along[0][rows], self.along[1][:, columns]
-        value: Array = down + across
-        for _ in range(self.squarings):
-            value *= value
-        lowest = (down.min() + across.min()) ** (1 << self.squarings)
-        return value, bool(lowest > _rounding(value.dtype))
+    @cached_property
+    def _factors(self) -> tuple[Array, Array]:
+        """Two matrices, of which the product is the power over two axes: what the binomial theorem says."""
+        exponents = np.arange(self.power + 1)
+        down, across = self.along
+        with np.errstate(under="ignore"):
+            left = binom(self.power, exponents) * down.astype(np.float64) ** exponents[::-1]
+            right = across.astype(np.float64) ** exponents[:, None]
+        return left.astype(down.dtype), right.astype(down.dtype)
+
+    def in_rows(self, _index: int, columns: slice) -> InRows:
+        """See `RowwiseAddend`."""
+        down, across = self._factors
+        least, rounding = self.along[1][:, columns].min(), _rounding(down.dtype)
+
+        def rows_of(rows: slice) -> tuple[Array, bool]:
+            lowest = (self.along[0][rows].min() + least) ** self.power
+            return down[rows] @ across[:, columns], bool(lowest > rounding)
+
+        return rows_of
