@@ -66,10 +66,10 @@ class SpectralStatistics:
 
     @cached_property
     def coarse(self) -> SpectralStatistics:
-        """The same sums over classes of 1/16 octave, enough to find the valley in which the best lambda lies."""
+        """The same sums over classes of 1/8 octave, enough to find the valley in which the best lambda lies."""
         if len(self.ratio) < _COARSE_FROM:
             return self
-        keys = self.ratio.astype(np.float32).view(np.int32) >> 19
+        keys = self.ratio.astype(np.float32).view(np.int32) >> 20
         starts = np.flatnonzero(np.diff(keys, prepend=keys[0] - 1))
         count: Array = np.add.reduceat(self.count, starts)
         return replace(
@@ -157,9 +157,11 @@ def gather_statistics(
         used = binned[0] > 0
         binned = [np.zeros_like(used, np.float64) if values is nothing else values for values in binned]
         *sums, ratios = (values[used] for values in binned)
-        ratio = ratios / sums[0]  # the mean ratio of the class: binning then errs only to second order
-    order = np.argsort(ratio)
-    count, power, count_per_penalty, power_per_penalty, scene, squared = (values[order] for values in sums)
+        ratio = ratios / sums[0]  # the mean ratio of the class, and so ascending: binning then errs only to second order
+    else:
+        order = np.argsort(ratio)
+        ratio, *sums = (values[order] for values in (ratio, *sums))
+    count, power, count_per_penalty, power_per_penalty, scene, squared = sums
     return SpectralStatistics(
-        ratio[order], count, power, squared, count_per_penalty, power_per_penalty, scene, free=free, pixels=pixels
+        ratio, count, power, squared, count_per_penalty, power_per_penalty, scene, free=free, pixels=pixels
     )

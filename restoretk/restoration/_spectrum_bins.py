@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,12 @@ def spectrum_bins(shape: Sequence[int]) -> SpectrumBins:
     half = (*shape[:-1], shape[-1] // 2 + 1)
     if np.prod(half, dtype=np.float64) <= _WHOLE_SPECTRUM:
         return SpectrumBins(None, half_spectrum_weights(shape), frequency_grid(shape))
+    return _drawn(tuple(shape))
+
+
+@lru_cache(maxsize=8)
+def _drawn(shape: tuple[int, ...]) -> SpectrumBins:
+    """`spectrum_bins` of a large grid, remembered: a pipeline pays for it once."""
     indices, counts = draw_bins(shape, -1, _PER_SHELL)
     frequencies = [(np.where(2 * k > n, k - n, k) / n).astype(np.float32) for k, n in zip(indices, shape, strict=True)]
     return SpectrumBins(indices, counts, frequencies)

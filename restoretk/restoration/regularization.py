@@ -35,6 +35,7 @@ _LEAST_PIXELS = 4096
 _CARE = (1.0, 100.0)  # times the likeliest regularization, where the rules contradict each other
 _NO_NOISE = 1e-3  # of the contrast: of a photograph, far under what rounding to 8 bits leaves
 _LEAST_REGULARISED = 0.01  # share of the bins
+_APART, _AWAY = 0.005, 4.0  # the logarithms through which a parabola is laid, and how many steps from it is believed
 _LEAST_CURVATURE = 0.05  # of a corner of the L-curve; less is a bend
 
 
@@ -225,7 +226,10 @@ def _model_risk(statistics: SpectralStatistics, candidates: Array, variance: flo
 
 
 def _minimise(statistics: SpectralStatistics, name: str, criterion: _Criterion) -> Criterion:
-    """The best of the candidates, looked for on coarse classes of bins, refined between its neighbours on the fine ones."""
+    """The best of the candidates, refined between its neighbours: on coarse classes of bins, and from there on the fine ones.
+
+    The coarse classes err to second order, so that the fine ones are asked three times at one go and no more.
+    """
     from scipy.optimize import minimize_scalar  # 40 times the cost of a bare start: only where it is used
 
     candidates = statistics.candidates()
@@ -236,13 +240,24 @@ def _minimise(statistics: SpectralStatistics, name: str, criterion: _Criterion) 
         note = f"{name} asks for {end} of the range: the data do not determine it"
         return Criterion(name, float(candidates[best]), candidates, values, attained=False, note=note)
     logs = np.log(candidates)
-    refined = minimize_scalar(
-        lambda log: float(criterion(statistics, np.exp(np.array([log])))[0]),
-        bounds=(logs[best - 1], logs[best + 1]),
-        method="bounded",
-        options={"xatol": 1e-5},
-    )
-    return Criterion(name, float(np.exp(refined.x)), candidates, values)
+
+    def lowest(sums: SpectralStatistics, tolerance: float) -> float:
+        refined = minimize_scalar(
+            lambda log: float(criterion(sums, np.exp(np.array([log])))[0]),
+            bounds=(logs[best - 1], logs[best + 1]),
+            method="bounded",
+            options={"xatol": tolerance},
+        )
+        return float(refined.x)
+
+    if statistics.coarse is statistics:
+        return Criterion(name, float(np.exp(lowest(statistics, 1e-5))), candidates, values)
+    nearby = lowest(statistics.coarse, 1e-3)
+    left, here, right = criterion(statistics, np.exp(nearby + _APART * np.array([-1, 0, 1])))
+    bend = left - 2 * here + right
+    away = 0.5 * (left - right) / bend if bend > 0 else np.inf
+    log = nearby + _APART * away if abs(away) <= _AWAY else lowest(statistics, 1e-5)
+    return Criterion(name, float(np.exp(log)), candidates, values)
 
 
 def _discrepancy(statistics: SpectralStatistics, name: str, noise_sigma: float) -> Criterion:

@@ -58,8 +58,11 @@ def test_binning_moves_no_choice_by_more_than_1e_4(
     monkeypatch.setattr("restoretk.restoration._spectral_statistics._EXACT_BINS", 10**9)
     exact = _statistics(image, psf)
     assert len(binned.ratio) < 20_000 < len(exact.ratio)
-    for selector in ("gcv", "discrepancy", "upre", "marginal_likelihood"):
-        one, other = (choose(statistics, selector, SIGMA).regularization for statistics in (binned, exact))
+    for selector in ("gcv", "predictive_gcv", "discrepancy", "upre", "marginal_likelihood", "whiteness", "model_risk"):
+        one = choose(binned, selector, SIGMA).regularization
+        with monkeypatch.context() as here:  # without coarse classes either
+            here.setattr("restoretk.restoration._spectral_statistics._COARSE_FROM", 10**9)
+            other = choose(replace(exact), selector, SIGMA).regularization
         assert one == pytest.approx(other, rel=1e-4)
 
 
