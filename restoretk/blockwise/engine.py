@@ -15,13 +15,13 @@ import scipy.fft
 from restoretk._arrays import Array, finite_unit_of, fractions_of_range
 from restoretk.blockwise.journal import Journal
 from restoretk.blockwise.result import Result
-from restoretk.blockwise.scratch import DamagedScratchError, SpectrumFile, checksum, checksums
+from restoretk.blockwise.scratch import DamagedScratchError, SpectrumFile, checksums
 from restoretk.blockwise.stores import Source
 from restoretk.convolution._lines import lines
 from restoretk.convolution.sweeps import blocks, in_order, share
 
 _SUB_BLOCK = 1 << 18  # bytes of rows transformed at a time
-_SUB_COLUMNS = 1 << 19  # bytes of columns filtered at a time
+_STRIP = 1 << 20  # bytes of columns filtered at a time
 _NARROWEST, _PARTS = 16, 8
 _MOST_BLOCK = 1 << 26  # bytes: larger blocks gain nothing
 _SPARE = 24 << 20  # bytes for what is not counted here: temporaries of a sub-block, of the codec of a file
@@ -177,7 +177,10 @@ class Engine:
         _, rows, columns = source.shape
         self._dtype = working_dtype(source.dtype)
         complex_dtype: np.dtype[Any] = np.result_type(self._dtype, np.complex64)
-        self._scratch = SpectrumFile(folder / "spectrum", (rows, columns // 2 + 1), complex_dtype, layout.columns)
+        strip = max(_NARROWEST, _STRIP // (rows * complex_dtype.itemsize))
+        self._scratch = SpectrumFile(
+            folder / "spectrum", (rows, columns // 2 + 1), complex_dtype, layout.columns, strip
+        )
         self._memory: Array | None = None
 
     def run(self, multiply: Multiply, progress: Progress, added: Added) -> None:
@@ -219,9 +222,7 @@ class Engine:
     def row_spectra(self, plane: int) -> Iterator[tuple[slice, Array]]:
         """The transformed rows of a plane, some columns at a time, before they are filtered."""
         for number in range(self._scratch.blocks):
-            columns, block = self._block(plane, number)
-            for part in self._parts(block):
-                yield slice(columns.start + part.start, columns.start + part.stop), block[:, part]
+            yield from zip(self._scratch.strips_of(number), self._block(plane, number)[1], strict=True)
 
     def _plane(self, plane: int, multiply: Multiply, progress: Progress, added: Added) -> None:
         starts = self._layout.starts
@@ -241,15 +242,16 @@ class Engine:
 
     def _row_spectra(self, count: int) -> Array:
         """Room for the half spectra of rows."""
-        return self._block_of(count, self._scratch.shape[1])
+        half = self._scratch.shape[1]
+        return self._room(count * half).reshape(count, half)
 
-    def _block_of(self, rows: int, columns: int) -> Array:
+    def _room(self, numbers: int) -> Array:
         """Always the same memory, since fresh memory costs more than a transform."""
         if self._memory is None:
             height, half = self._scratch.shape
             most = max(self._layout.rows * half, height * min(self._layout.columns, half))
             self._memory = np.empty(most, self._scratch.dtype)
-        return self._memory[: rows * columns].reshape(rows, columns)
+        return self._memory[:numbers]
 
     def _rows_of(self, start: int) -> slice:
         return slice(start, min(start + self._layout.rows, self._source.shape[1]))
@@ -269,54 +271,49 @@ class Engine:
         share(work, blocks(len(stored), stored.shape[1] * self._dtype.itemsize, _SUB_BLOCK, 1))
         self._journal.add(plane, "rows", start, sums=self._scratch.write_rows(start, spectra))
 
-    def _block(self, plane: int, number: int) -> tuple[slice, Array]:
-        """The columns of a block, and what was put there."""
+    def _block(self, plane: int, number: int) -> tuple[Array, list[Array]]:
+        """The numbers of a block as they were put there, and its strips in them."""
         scratch, starts = self._scratch, self._layout.starts
         columns = scratch.columns_of(number)
-        block = self._block_of(scratch.shape[0], columns.stop - columns.start)
+        block = self._room(scratch.shape[0] * (columns.stop - columns.start))
         scratch.read_block(number, block)
+        strips = scratch.strips_in(number, block)
         put_in = [self._journal.done(plane, "rows", start) or [] for start in starts]
-        if checksums(block, starts) != [sums[number] for sums in put_in]:
+        if checksums(strips, starts) != [sums[number] for sums in put_in]:
             raise DamagedScratchError(f"block {number} of the scratch file is damaged")
-        return columns, block
-
-    def _parts(self, block: Array) -> Iterator[slice]:
-        """The columns of a block, as many at a time as stay in cache."""
-        return blocks(block.shape[1], len(block) * block.itemsize, _SUB_COLUMNS, _NARROWEST)
+        return block, strips
 
     def _filter_columns(
         self, plane: int, multiply: Multiply, progress: Progress, added: Callable[[slice | Array], Array] | None
     ) -> None:
         """The second sweep: blocks of columns, each to the slot before its own."""
         transforms = lines()
+
+        def work(part: tuple[slice, Array]) -> None:
+            columns, strip = part
+            if added is not None:
+                strip += added(columns)
+            transforms.columns(strip)
+            multiply(strip, plane, columns)
+            transforms.columns_back(strip)
+
         for number in range(self._scratch.blocks):
             progress(number)
             if self._journal.done(plane, "columns", number) is not None:
                 continue
-            columns, block = self._block(plane, number)
-
-            def work(part: slice, columns: slice = columns, block: Array = block) -> None:
-                chosen = slice(columns.start + part.start, columns.start + part.stop)
-                if added is not None:
-                    block[:, part] += added(chosen)
-                piece = block[:, part].copy()
-                transforms.columns(piece)
-                multiply(piece, plane, chosen)
-                transforms.columns_back(piece)
-                block[:, part] = piece
-
-            share(work, self._parts(block))
+            block, strips = self._block(plane, number)
+            share(work, zip(self._scratch.strips_of(number), strips, strict=True))
             self._scratch.write_block(number, block)
-            self._journal.add(plane, "columns", number, sums=checksums(block, self._layout.starts))
+            self._journal.add(plane, "columns", number, sums=checksums(strips, self._layout.starts))
 
     def _transform_back(self, plane: int, start: int) -> None:
         """The third sweep: rows from the scratch file to the sink."""
         whole, rows = self._rows_of(start), self._rows_in_frame(start)
         spectra = self._row_spectra(whole.stop - whole.start)
         number = self._layout.starts.index(start)
-        for block, piece in self._scratch.read_rows(start, spectra):
+        for block, found in self._scratch.read_rows(start, spectra):
             sums = self._journal.done(plane, "columns", block)
-            if sums is None or checksum(piece) != sums[number]:
+            if sums is None or found != sums[number]:
                 raise DamagedScratchError(f"block {block} of the scratch file is damaged")
         columns, kept = self._source.shape[2], self._frame[1]
         transforms = lines()

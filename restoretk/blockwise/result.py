@@ -75,4 +75,7 @@ def _outside(values: Array, dtype: np.dtype[Any]) -> int:
         return 0
     info = np.iinfo(dtype)
     half = 0.5 / info.max
-    return int(np.count_nonzero((values < info.min / info.max - half) | (values > 1 + half)))
+    lowest, highest = info.min / info.max - half, 1 + half
+    if values.min() >= lowest and values.max() <= highest:
+        return 0
+    return int(np.count_nonzero((values < lowest) | (values > highest)))

@@ -1,7 +1,8 @@
 """The half spectrum of one plane in a file: rows go in, blocks of columns are filtered, rows come out.
 
-The columns lie in blocks of ``width``, each in a slot of its own in which its rows follow each other. There is one slot more
-than blocks: the spectrum is written to the slots from 1 on, and the filtered block ``c`` goes to slot ``c``, whose old block
+The columns lie in blocks of ``width``, each in a slot of its own; a block is a row of strips of a few columns, and in a strip
+its rows follow each other, so that the columns of one can be transformed where they lie. There is one slot more than blocks:
+the spectrum is written to the slots from 1 on, and the filtered block ``c`` goes to slot ``c``, whose old block
 has then been filtered already. So no block is ever overwritten by its own result, and work that was cut off anywhere can go
 on. Plain reads and writes: pages of a memory map would count as memory of the process.
 """
@@ -39,12 +40,12 @@ class SpectrumFile:
         Of the half spectrum.
     dtype : dtype
         complex64 or complex128.
-    width : int
-        Columns of a block.
+    width, strip : int
+        Columns of a block, and of a strip of it.
     """
 
-    def __init__(self, path: Path, shape: tuple[int, int], dtype: np.dtype[Any], width: int) -> None:
-        self.shape, self.dtype, self.width = shape, dtype, width
+    def __init__(self, path: Path, shape: tuple[int, int], dtype: np.dtype[Any], width: int, strip: int) -> None:
+        self.shape, self.dtype, self.width, self._strip = shape, dtype, width, strip
         rows, columns = shape
         self.blocks = -(-columns // width)
         self._slot = rows * width * dtype.itemsize
@@ -61,39 +62,58 @@ class SpectrumFile:
         """The columns of the half spectrum in a block."""
         return slice(block * self.width, min((block + 1) * self.width, self.shape[1]))
 
+    def strips_of(self, block: int) -> list[slice]:
+        """The columns of the half spectrum in each strip of a block."""
+        columns = self.columns_of(block)
+        starts = range(columns.start, columns.stop, self._strip)
+        return [slice(start, min(start + self._strip, columns.stop)) for start in starts]
+
+    def strips_in(self, block: int, stored: Array) -> list[Array]:
+        """The strips of a block, shape (rows, n), in its numbers as they are stored: views."""
+        first, height = self.columns_of(block).start, self.shape[0]
+        bounds = [(strip.start - first, strip.stop - first) for strip in self.strips_of(block)]
+        return [stored[height * low : height * high].reshape(height, high - low) for low, high in bounds]
+
     def write_rows(self, start: int, rows: Array) -> list[int]:
         """Put transformed rows in; the checksum of what went to each block."""
         sums = []
         for block in range(self.blocks):
-            piece = np.ascontiguousarray(rows[:, self.columns_of(block)])
-            write_at(self._descriptor, piece, self._place(block + 1, block, start))
-            sums.append(checksum(piece))
+            found = 0
+            for strip in self.strips_of(block):
+                piece = np.ascontiguousarray(rows[:, strip])
+                write_at(self._descriptor, piece, self._place(block + 1, block, strip, start))
+                found = checksum(piece, found)
+            sums.append(found)
         return sums
 
     def read_block(self, block: int, into: Array) -> None:
-        """The block of columns as it was put in, shape (rows, n)."""
-        read_at(self._descriptor, into, self._place(block + 1, block, 0))
+        """The numbers of the block as it was put in."""
+        read_at(self._descriptor, into, (block + 1) * self._slot)
 
     def write_block(self, block: int, filtered: Array) -> None:
         """The filtered block, one slot down."""
-        write_at(self._descriptor, filtered, self._place(block, block, 0))
+        write_at(self._descriptor, filtered, block * self._slot)
 
-    def read_rows(self, start: int, into: Array) -> Iterator[tuple[int, Array]]:
-        """Fill rows with what the filtered blocks hold of them; each block and its piece, to be checked."""
+    def read_rows(self, start: int, into: Array) -> Iterator[tuple[int, int]]:
+        """Fill rows with what the filtered blocks hold of them; each block and the checksum of its part."""
         for block in range(self.blocks):
-            columns = self.columns_of(block)
-            piece = np.empty((len(into), columns.stop - columns.start), self.dtype)
-            read_at(self._descriptor, piece, self._place(block, block, start))
-            yield block, piece
-            into[:, columns] = piece
+            found = 0
+            for strip in self.strips_of(block):
+                piece = np.empty((len(into), strip.stop - strip.start), self.dtype)
+                read_at(self._descriptor, piece, self._place(block, block, strip, start))
+                into[:, strip] = piece
+                found = checksum(piece, found)
+            yield block, found
 
-    def _place(self, slot: int, block: int, row: int) -> int:
-        columns = self.columns_of(block)
-        return slot * self._slot + row * (columns.stop - columns.start) * self.dtype.itemsize
+    def _place(self, slot: int, block: int, strip: slice, row: int) -> int:
+        before = self.shape[0] * (strip.start - self.columns_of(block).start) + row * (strip.stop - strip.start)
+        return slot * self._slot + before * self.dtype.itemsize
 
 
-def checksum(data: Array) -> int:
+def checksum(data: Array, before: int = 0) -> int:
     """A number that tells bytes that were lost, cut off or overwritten, at the speed of memory: of a contiguous array.
+
+    ``before`` is that of the arrays before it.
 
     The CRC-32 of the sums, modulo 2^64, of every 512th word, and of what is left over. A CRC of all bytes would take a
     tenth of the time of the whole work.
@@ -101,13 +121,16 @@ def checksum(data: Array) -> int:
     flat = data.reshape(-1).view(np.uint8)
     whole = flat.size // _STRIDE * _STRIDE
     sums = flat[:whole].view(np.uint64).reshape(-1, _STRIDE // 8).sum(axis=0, dtype=np.uint64)
-    return zlib.crc32(flat[whole:].data, zlib.crc32(sums.data))
+    return zlib.crc32(flat[whole:].data, zlib.crc32(sums.data, before))
 
 
-def checksums(block: Array, starts: list[int]) -> list[int]:
-    """The checksums of the rows of a contiguous block from each start to the next."""
-    ends = [*starts[1:], len(block)]
-    return [checksum(block[start:end]) for start, end in zip(starts, ends, strict=True)]
+def checksums(strips: list[Array], starts: list[int]) -> list[int]:
+    """The checksums of the rows of contiguous strips from each start to the next."""
+    ends = [*starts[1:], len(strips[0])]
+    found = [0] * len(starts)
+    for strip in strips:
+        found = [checksum(strip[start:end], before) for start, end, before in zip(starts, ends, found, strict=True)]
+    return found
 
 
 def read_at(descriptor: int, into: Array, offset: int) -> None:

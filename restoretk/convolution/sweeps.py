@@ -8,9 +8,9 @@ half spectrum is held, and a transfer function is only ever worked out for a blo
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import scipy.fft
@@ -18,6 +18,8 @@ import scipy.fft
 from restoretk._arrays import Array
 from restoretk.convolution._lines import lines
 from restoretk.convolution.column_blocks import ColumnBlocks
+
+_Part = TypeVar("_Part")
 
 LARGE = 1 << 17  # pixels: smaller planes stay in cache as they are
 _ROW_BLOCK = 1 << 19  # bytes of a block of rows
@@ -157,7 +159,7 @@ def blocks(size: int, bytes_each: int, wanted: int, least: int) -> Iterator[slic
         yield slice(start, min(start + step, size))
 
 
-def in_order(work: Callable[[slice], Any], parts: Iterator[slice]) -> Iterator[Any]:
+def in_order(work: Callable[[_Part], Any], parts: Iterable[_Part]) -> Iterator[Any]:
     """What comes of each part, done by as many threads as scipy.fft is set to use."""
     workers = scipy.fft.get_workers()
     if workers == 1:
@@ -173,7 +175,7 @@ def in_order(work: Callable[[slice], Any], parts: Iterator[slice]) -> Iterator[A
             yield ahead.popleft().result()
 
 
-def share(work: Callable[[slice], None], parts: Iterator[slice]) -> None:
+def share(work: Callable[[_Part], None], parts: Iterable[_Part]) -> None:
     """Do all parts, as `in_order`."""
     for _ in in_order(work, parts):
         pass

@@ -38,7 +38,9 @@ class Optics:
 
     def otf_in(self, columns: Array) -> Array:
         """The OTFs in some columns of the half spectrum, shape (K, rows, n); floats where all of them are real."""
-        return np.stack([otf.real_columns(columns) if otf.is_real else otf.columns(columns) for otf in self.otf_columns])
+        return np.stack(
+            [otf.real_columns(columns) if otf.is_real else otf.columns(columns) for otf in self.otf_columns]
+        )
 
 
 class Workshop:

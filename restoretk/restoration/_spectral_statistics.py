@@ -139,7 +139,7 @@ def gather_statistics(
     held = penalty > 0
     free = float(weight[~held].sum()) * len(powers)
     penalty, weight = penalty[held], weight[held]
-    ratio = otf_power[held] / penalty
+    ratio: Array = otf_power[held] / penalty
     count = weight * float(len(powers))
     power = weight * sum(plane[held] for plane in powers)
     inverse = 1 / penalty
@@ -157,7 +157,8 @@ def gather_statistics(
         used = binned[0] > 0
         binned = [np.zeros_like(used, np.float64) if values is nothing else values for values in binned]
         *sums, ratios = (values[used] for values in binned)
-        ratio = ratios / sums[0]  # the mean ratio of the class, and so ascending: binning then errs only to second order
+        # The mean ratio of the class, and so ascending: binning then errs only to second order.
+        ratio = ratios / sums[0]
     else:
         order = np.argsort(ratio)
         ratio, *sums = (values[order] for values in (ratio, *sums))

@@ -19,7 +19,7 @@ from restoretk import METHODS, wiener
 from restoretk._arrays import Array
 from restoretk.blockwise import StoreError, restore_file
 from restoretk.blockwise.engine import Engine, Layout, Room, resident_bytes
-from restoretk.blockwise.scratch import SpectrumFile
+from restoretk.blockwise.scratch import SpectrumFile, checksums
 from restoretk.catalogue import make_method
 from restoretk.tone_curve import SRGB
 
@@ -431,22 +431,32 @@ def test_a_strip_that_bursts_is_refused(tmp_path: Path) -> None:
 def test_a_filtered_block_goes_where_no_block_waits(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     rows = (rng.random((12, 23)) + 1j).astype(np.complex64)
-    file = SpectrumFile(tmp_path / "spectrum", rows.shape, rows.dtype, 5)
-    file.write_rows(0, rows[:7])
-    file.write_rows(7, rows[7:])
-    for number in range(file.blocks):
+    file = SpectrumFile(tmp_path / "spectrum", rows.shape, rows.dtype, width=5, strip=2)
+    put_in = [file.write_rows(0, rows[:7]), file.write_rows(7, rows[7:])]
+    assert [file.strips_of(number) for number in (0, 4)] == [
+        [slice(0, 2), slice(2, 4), slice(4, 5)],
+        [slice(20, 22), slice(22, 23)],
+    ]
+
+    def read(number: int) -> tuple[np.ndarray, list[np.ndarray]]:
         columns = file.columns_of(number)
-        block = np.empty((12, columns.stop - columns.start), rows.dtype)
+        block = np.empty(12 * (columns.stop - columns.start), rows.dtype)
         file.read_block(number, block)
-        np.testing.assert_array_equal(block, rows[:, columns])
+        return block, file.strips_in(number, block)
+
+    for number in range(file.blocks):
+        block, strips = read(number)
+        np.testing.assert_array_equal(np.hstack(strips), rows[:, file.columns_of(number)])
+        assert checksums(strips, [0, 7]) == [sums[number] for sums in put_in]
         file.write_block(number, 2 * block)
         for later in range(number, file.blocks):  # what was not filtered is as it was
-            block = np.empty((12, file.columns_of(later).stop - file.columns_of(later).start), rows.dtype)
-            file.read_block(later, block)
-            np.testing.assert_array_equal(block, rows[:, file.columns_of(later)])
+            np.testing.assert_array_equal(np.hstack(read(later)[1]), rows[:, file.columns_of(later)])
     into = np.empty((5, 23), rows.dtype)
-    assert [number for number, _ in file.read_rows(4, into)] == [0, 1, 2, 3, 4]
+    found = list(file.read_rows(4, into))
+    assert [number for number, _ in found] == [0, 1, 2, 3, 4]
     np.testing.assert_array_equal(into, 2 * rows[4:9])
+    of_the_fourth = [np.ascontiguousarray(into[:, strip]) for strip in file.strips_of(3)]
+    assert found[3][1] == checksums(of_the_fourth, [0])[0]
     file.close()
 
 
@@ -472,7 +482,7 @@ def test_blocks_grow_with_the_memory_and_hold_whole_chunks(monkeypatch: pytest.M
 @pytest.mark.parametrize("options", [{"boundary": "wrap"}, {}, {"method": "richardson_lucy:iterations=3"}])
 def test_threads_give_the_same_pixels(options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("restoretk.blockwise.engine._SUB_BLOCK", 1 << 15)
-    monkeypatch.setattr("restoretk.blockwise.engine._SUB_COLUMNS", 1 << 15)
+    monkeypatch.setattr("restoretk.blockwise.engine._STRIP", 1 << 15)
     monkeypatch.setattr("restoretk.blockwise.engine._MOST_BLOCK", 1 << 18)
     image = picture(2, 501, 457)
     np.save(tmp_path / "in.npy", image)
