@@ -151,7 +151,7 @@ def gather_statistics(
         # The exponent and the top 8 bits of the mantissa of a float32 are a logarithm to 1/256 octave, for free.
         keys = ratio.astype(np.float32).view(np.int32) >> 15
         keys -= keys.min()
-        binned = [
+        binned: list[Array] = [
             nothing if values is nothing else np.bincount(keys, weights=values) for values in (*sums, count * ratio)
         ]
         used = binned[0] > 0
@@ -161,7 +161,7 @@ def gather_statistics(
         ratio = ratios / sums[0]
     else:
         order = np.argsort(ratio)
-        ratio, *sums = (values[order] for values in (ratio, *sums))
+        ratio, sums = ratio[order], [values[order] for values in sums]
     count, power, count_per_penalty, power_per_penalty, scene, squared = sums
     return SpectralStatistics(
         ratio, count, power, squared, count_per_penalty, power_per_penalty, scene, free=free, pixels=pixels
