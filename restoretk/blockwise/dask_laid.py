@@ -136,5 +136,5 @@ def _residual(block: Array, start: int, ring: Ring, product: RingProduct) -> Arr
     total = RingSum(ring, spectra.real.dtype)
     for part in blocks(spectra.shape[1], len(spectra) * spectra.itemsize, _SUB_BLOCK, 16):
         columns = slice(start + part.start, start + part.stop)
-        total.add(-product.columns(spectra[:, part], columns), columns)
+        total.add(-product.columns(spectra[:, part].copy(), columns), columns)
     return total.field()

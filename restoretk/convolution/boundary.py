@@ -75,23 +75,28 @@ def extend_periodically(planes: Array, shape: Sequence[int], boundary: str) -> A
     """
     check_boundary(boundary)
     lead = planes.ndim - len(shape)
+    frame = planes.shape
+    if frame[lead:] == tuple(shape):
+        return planes
+    if boundary == "wrap":
+        raise ValueError(f"boundary 'wrap' needs no padding, got a torus of shape {tuple(shape)} for {frame}")
+    extended = np.empty((*frame[:lead], *shape), planes.dtype)
+    extended[tuple(slice(size) for size in frame)] = planes
     for axis, size in enumerate(shape, start=lead):
-        ring = size - planes.shape[axis]
+        inside, ring = frame[axis], size - frame[axis]
         if ring == 0:
             continue
-        if boundary == "wrap":
-            raise ValueError(
-                f"boundary 'wrap' needs no padding, got a torus of shape {tuple(shape)} for {planes.shape}"
-            )
-        widths = [(0, 0)] * planes.ndim
-        widths[axis] = (ring, ring)
-        both = np.moveaxis(np.pad(planes, widths, mode=boundary), axis, 0)  # type: ignore[call-overload]  # a checked name
-        low, high = both[:ring], both[-ring:]
+        # As wide as the torus on the axes that are done, as the frame on those to come.
+        done = extended[(slice(None),) * (axis + 1) + tuple(slice(later) for later in frame[axis + 1 :])]
+        rows = np.moveaxis(done, axis, 0)
+        if boundary == "constant":
+            rows[inside:] = 0
+            continue
         fade = 0.5 * (1 + np.cos(np.pi * (np.arange(ring) + 1) / (ring + 1)))  # 1 at the high edge, 0 at the low edge
         fade = fade.astype(planes.dtype).reshape((-1,) + (1,) * (planes.ndim - 1))
-        blended = np.concatenate([both[ring:-ring], fade * high + (1 - fade) * low])
-        planes = np.moveaxis(blended, 0, axis)
-    return planes
+        source = np.pad(np.arange(inside), ring, mode=boundary)  # type: ignore[call-overload]  # a checked name
+        rows[inside:] = fade * rows[source[-ring:]] + (1 - fade) * rows[source[:ring]]
+    return extended
 
 
 def crop(planes: Array, start: Sequence[int], shape: Sequence[int]) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from restoretk.convolution._lines import lines
 from restoretk.convolution.sweeps import blocks, in_order
 from restoretk.restoration._ring import Columns, Ring
 
-_BLOCK, _NARROWEST = 1 << 19, 16  # bytes of a block of columns, and columns at least
+_BLOCK, _NARROWEST = 1 << 20, 16  # bytes of a block of columns, and columns at least
 
 #: The half spectra of the rows of a plane in some columns, shape (rows, n).
 RowSpectra = Callable[[slice | Array], Array]
@@ -43,7 +43,7 @@ class RingProduct:
         return self.of(rows_of(self._ring, field))
 
     def of(self, spectra: RowSpectra) -> Array:
-        """Q times the plane of which the rows have these half spectra."""
+        """Q times the plane of which the rows have these half spectra, which may be overwritten."""
         ring, total = self._ring, RingSum(self._ring, self._dtype)
         step = ring.torus[0] * 2 * self._dtype.itemsize
         parts = blocks(ring.torus[1] // 2 + 1, step, _BLOCK, _NARROWEST)
@@ -52,13 +52,12 @@ class RingProduct:
         return total.field()
 
     def columns(self, block: Array, columns: slice) -> Array:
-        """The half spectra of the rows of the product in some columns, from those of the plane."""
+        """The half spectra of the rows of the product in some columns, from those of the plane, in their place."""
         transforms = lines()
-        product = block.copy()
-        transforms.columns(product)
-        product *= self._precision(columns)
-        transforms.columns_back(product)
-        return product
+        transforms.columns(block)
+        block *= self._precision(columns)
+        transforms.columns_back(block)
+        return block
 
 
 def rows_of(ring: Ring, field: Array) -> RowSpectra:
@@ -71,8 +70,8 @@ def _rows_of(ring: Ring, right: Array, of_below: Array, columns: slice | Array) 
     height = ring.frame[0]
     waves = _waves(ring, columns, right.dtype)
     spectra = np.empty((ring.torus[0], waves.shape[1]), waves.dtype)
-    spectra.real[:height] = right @ waves.real
-    spectra.imag[:height] = right @ waves.imag
+    # Complex numbers are pairs of real ones here, so that one real product gives both.
+    np.matmul(right, waves.view(right.dtype), out=spectra.view(right.dtype)[:height])
     spectra[height:] = of_below[:, columns]
     return spectra
 
@@ -94,8 +93,7 @@ class RingSum:
         indices = np.arange(columns.start, columns.stop)
         waves[:, (indices != 0) & (2 * indices != width)] *= 2
         _, right = self._ring.slabs(self._field)
-        right += block.real[:height] @ waves.real.T
-        right += block.imag[:height] @ waves.imag.T
+        right += block.view(right.dtype)[:height] @ waves.view(right.dtype).T
 
     def field(self) -> Array:
         """The field, when all columns are in; what those that are give to it."""
@@ -106,8 +104,13 @@ class RingSum:
 
 def _waves(ring: Ring, columns: slice | Array, dtype: np.dtype[Any]) -> Array:
     """exp(-2 pi i k x / n) for the columns x beyond the frame (rows) and the columns k of the half spectrum, those chosen."""
-    width = ring.torus[1]
-    chosen = np.arange(width // 2 + 1)[columns]
-    turns = np.outer(np.arange(ring.frame[1], width), chosen) % width
-    waves: Array = np.exp(turns * (-2j * np.pi / width)).astype(np.result_type(dtype, np.complex64))
+    return np.ascontiguousarray(_all_waves(ring.frame[1], ring.torus[1], np.result_type(dtype, np.complex64))[:, columns])
+
+
+@lru_cache(maxsize=4)
+def _all_waves(start: int, width: int, dtype: np.dtype[Any]) -> Array:
+    """`_waves` in all columns."""
+    turns = np.outer(np.arange(start, width), np.arange(width // 2 + 1)) % width
+    waves: Array = np.exp(turns * (-2j * np.pi / width)).astype(dtype)
+    waves.flags.writeable = False
     return waves

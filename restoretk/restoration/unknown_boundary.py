@@ -141,7 +141,7 @@ def _complete_ring(
         product = RingProduct(ring, lambda columns: weight[:, columns], out.dtype)
         spectra = np.empty((len(out), out.shape[1] // 2 + 1), np.result_type(out, np.complex64))
         transform_rows(out, spectra.__setitem__)
-        residual = -product.of(lambda columns: spectra[:, columns])
+        residual = -product.of(lambda columns: spectra[:, columns].copy())
         del spectra
         apply: Callable[[Array], Array] = product
     else:
