@@ -14,6 +14,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -251,7 +252,7 @@ def _spectral_floor(plane: Array, psf: Array | None) -> tuple[float, float]:
     error = _MAD_ERROR / np.sqrt(coefficients.shape[1])
     dark = None
     if psf is not None and all(2 * side <= size for side, size in zip(psf.shape, plane.shape, strict=True)):
-        dark = _tile(_cosine_power(psf, plane.shape), counts).mean(axis=1) < _DARK_OTF
+        dark = _dark_tiles(psf.tobytes(), psf.shape, plane.shape, tuple(counts))
     return _grow_floor(levels.astype(np.float64), error, dark)
 
 
@@ -262,6 +263,16 @@ def _tile(spectrum: Array, counts: Sequence[int]) -> Array:
     split = kept.reshape([part for pair in zip(counts, sides, strict=True) for part in pair])
     order = [*range(0, split.ndim, 2), *range(1, split.ndim, 2)]
     return split.transpose(order).reshape(int(np.prod(counts)), -1)
+
+
+@lru_cache(maxsize=8)
+def _dark_tiles(
+    psf: bytes, psf_shape: tuple[int, ...], shape: tuple[int, ...], counts: tuple[int, ...]
+) -> npt.NDArray[np.bool_]:
+    """Which tiles a PSF (float64) leaves dark; remembered, for windows and pictures of one shape and PSF."""
+    kernel = np.frombuffer(psf, np.float64).reshape(psf_shape)
+    dark: npt.NDArray[np.bool_] = _tile(_cosine_power(kernel, shape), counts).mean(axis=1) < _DARK_OTF
+    return dark
 
 
 def _cosine_power(psf: Array, shape: Sequence[int]) -> Array:

@@ -104,7 +104,9 @@ class RingSum:
 
 def _waves(ring: Ring, columns: slice | Array, dtype: np.dtype[Any]) -> Array:
     """exp(-2 pi i k x / n) for the columns x beyond the frame (rows) and the columns k of the half spectrum, those chosen."""
-    return np.ascontiguousarray(_all_waves(ring.frame[1], ring.torus[1], np.result_type(dtype, np.complex64))[:, columns])
+    return np.ascontiguousarray(
+        _all_waves(ring.frame[1], ring.torus[1], np.result_type(dtype, np.complex64))[:, columns]
+    )
 
 
 @lru_cache(maxsize=4)
