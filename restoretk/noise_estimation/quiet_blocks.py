@@ -50,7 +50,7 @@ def _sigma_of_quietest(blocks: Array) -> float:
     if len(blocks) < _QUIET_LEAST:
         return float("nan")
     ndim = blocks.ndim - 1
-    order = sum(np.indices(blocks.shape[1:]))
+    order = np.indices(blocks.shape[1:]).sum(axis=0)
     high = order >= _HIGH_ORDER[ndim]
     low = ~high & (order > 0)
     low_energy = _energy_in(blocks, low)
