@@ -15,12 +15,12 @@ import scipy.fft
 from restoretk._arrays import Array, finite_unit_of, fractions_of_range
 from restoretk.blockwise.journal import Journal
 from restoretk.blockwise.result import Result
-from restoretk.blockwise.scratch import DamagedScratchError, SpectrumFile, checksums
+from restoretk.blockwise.scratch import DamagedScratchError, SpectrumFile, checksum_of_all, checksums
 from restoretk.blockwise.stores import Source
 from restoretk.convolution._lines import lines
 from restoretk.convolution.sweeps import blocks, in_order, share
 
-_SUB_BLOCK = 1 << 18  # bytes of rows transformed at a time
+_SUB_BLOCK = 1 << 19  # bytes of rows transformed at a time
 _STRIP = 1 << 20  # bytes of columns filtered at a time
 _NARROWEST, _PARTS = 16, 8
 _MOST_BLOCK = 1 << 26  # bytes: larger blocks gain nothing
@@ -222,7 +222,9 @@ class Engine:
     def row_spectra(self, plane: int) -> Iterator[tuple[slice, Array]]:
         """The transformed rows of a plane, some columns at a time, before they are filtered."""
         for number in range(self._scratch.blocks):
-            yield from zip(self._scratch.strips_of(number), self._block(plane, number)[1], strict=True)
+            _, strips = self._block(number)
+            self._check(plane, number, [checksums(strip, self._layout.starts) for strip in strips])
+            yield from zip(self._scratch.strips_of(number), strips, strict=True)
 
     def _plane(self, plane: int, multiply: Multiply, progress: Progress, added: Added) -> None:
         starts = self._layout.starts
@@ -271,17 +273,19 @@ class Engine:
         share(work, blocks(len(stored), stored.shape[1] * self._dtype.itemsize, _SUB_BLOCK, 1))
         self._journal.add(plane, "rows", start, sums=self._scratch.write_rows(start, spectra))
 
-    def _block(self, plane: int, number: int) -> tuple[Array, list[Array]]:
-        """The numbers of a block as they were put there, and its strips in them."""
-        scratch, starts = self._scratch, self._layout.starts
+    def _block(self, number: int) -> tuple[Array, list[Array]]:
+        """The numbers of a block as they are in the file, and its strips in them."""
+        scratch = self._scratch
         columns = scratch.columns_of(number)
         block = self._room(scratch.shape[0] * (columns.stop - columns.start))
         scratch.read_block(number, block)
-        strips = scratch.strips_in(number, block)
-        put_in = [self._journal.done(plane, "rows", start) or [] for start in starts]
-        if checksums(strips, starts) != [sums[number] for sums in put_in]:
+        return block, scratch.strips_in(number, block)
+
+    def _check(self, plane: int, number: int, found: list[list[int]]) -> None:
+        """Raise DamagedScratchError unless the strips of a block have the checksums of what was put there."""
+        put_in = [self._journal.done(plane, "rows", start) or [] for start in self._layout.starts]
+        if [checksum_of_all(sums) for sums in zip(*found, strict=True)] != [sums[number] for sums in put_in]:
             raise DamagedScratchError(f"block {number} of the scratch file is damaged")
-        return block, strips
 
     def _filter_columns(
         self, plane: int, multiply: Multiply, progress: Progress, added: Callable[[slice | Array], Array] | None
@@ -289,22 +293,26 @@ class Engine:
         """The second sweep: blocks of columns, each to the slot before its own."""
         transforms = lines()
 
-        def work(part: tuple[slice, Array]) -> None:
+        def work(part: tuple[slice, Array]) -> tuple[list[int], list[int]]:
             columns, strip = part
+            before = checksums(strip, self._layout.starts)  # while it is in cache
             if added is not None:
                 strip += added(columns)
             transforms.columns(strip)
             multiply(strip, plane, columns)
             transforms.columns_back(strip)
+            return before, checksums(strip, self._layout.starts)
 
         for number in range(self._scratch.blocks):
             progress(number)
             if self._journal.done(plane, "columns", number) is not None:
                 continue
-            block, strips = self._block(plane, number)
-            share(work, zip(self._scratch.strips_of(number), strips, strict=True))
+            block, strips = self._block(number)
+            before, after = zip(*in_order(work, zip(self._scratch.strips_of(number), strips, strict=True)), strict=True)
+            self._check(plane, number, list(before))
             self._scratch.write_block(number, block)
-            self._journal.add(plane, "columns", number, sums=checksums(strips, self._layout.starts))
+            sums = [checksum_of_all(each) for each in zip(*after, strict=True)]
+            self._journal.add(plane, "columns", number, sums=sums)
 
     def _transform_back(self, plane: int, start: int) -> None:
         """The third sweep: rows from the scratch file to the sink."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,12 +78,12 @@ class SpectrumFile:
         """Put transformed rows in; the checksum of what went to each block."""
         sums = []
         for block in range(self.blocks):
-            found = 0
+            found = []
             for strip in self.strips_of(block):
                 piece = np.ascontiguousarray(rows[:, strip])
                 write_at(self._descriptor, piece, self._place(block + 1, block, strip, start))
-                found = checksum(piece, found)
-            sums.append(found)
+                found.append(checksum(piece))
+            sums.append(checksum_of_all(found))
         return sums
 
     def read_block(self, block: int, into: Array) -> None:
@@ -97,23 +97,21 @@ class SpectrumFile:
     def read_rows(self, start: int, into: Array) -> Iterator[tuple[int, int]]:
         """Fill rows with what the filtered blocks hold of them; each block and the checksum of its part."""
         for block in range(self.blocks):
-            found = 0
+            found = []
             for strip in self.strips_of(block):
                 piece = np.empty((len(into), strip.stop - strip.start), self.dtype)
                 read_at(self._descriptor, piece, self._place(block, block, strip, start))
                 into[:, strip] = piece
-                found = checksum(piece, found)
-            yield block, found
+                found.append(checksum(piece))
+            yield block, checksum_of_all(found)
 
     def _place(self, slot: int, block: int, strip: slice, row: int) -> int:
         before = self.shape[0] * (strip.start - self.columns_of(block).start) + row * (strip.stop - strip.start)
         return slot * self._slot + before * self.dtype.itemsize
 
 
-def checksum(data: Array, before: int = 0) -> int:
+def checksum(data: Array) -> int:
     """A number that tells bytes that were lost, cut off or overwritten, at the speed of memory: of a contiguous array.
-
-    ``before`` is that of the arrays before it.
 
     The CRC-32 of the sums, modulo 2^64, of every 512th word, and of what is left over. A CRC of all bytes would take a
     tenth of the time of the whole work.
@@ -121,16 +119,18 @@ def checksum(data: Array, before: int = 0) -> int:
     flat = data.reshape(-1).view(np.uint8)
     whole = flat.size // _STRIDE * _STRIDE
     sums = flat[:whole].view(np.uint64).reshape(-1, _STRIDE // 8).sum(axis=0, dtype=np.uint64)
-    return zlib.crc32(flat[whole:].data, zlib.crc32(sums.data, before))
+    return zlib.crc32(flat[whole:].data, zlib.crc32(sums.data))
 
 
-def checksums(strips: list[Array], starts: list[int]) -> list[int]:
-    """The checksums of the rows of contiguous strips from each start to the next."""
-    ends = [*starts[1:], len(strips[0])]
-    found = [0] * len(starts)
-    for strip in strips:
-        found = [checksum(strip[start:end], before) for start, end, before in zip(starts, ends, found, strict=True)]
-    return found
+def checksums(strip: Array, starts: list[int]) -> list[int]:
+    """The checksums of the rows of a contiguous strip from each start to the next."""
+    ends = [*starts[1:], len(strip)]
+    return [checksum(strip[start:end]) for start, end in zip(starts, ends, strict=True)]
+
+
+def checksum_of_all(sums: Sequence[int]) -> int:
+    """One for those of all strips of a block."""
+    return zlib.crc32(np.array(sums, "<u4").data)
 
 
 def read_at(descriptor: int, into: Array, offset: int) -> None:
