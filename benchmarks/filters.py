@@ -1,7 +1,8 @@
 """What a restoration costs, in pairs of FFTs (rfft2 + irfft2 of `scipy.fft`, same size and dtype), and what peers cost.
 
-float32, boundary wrap, one thread, a disk of radius 7.5 (31 x 31 pixels with its rim: rank 5), plan included. All calls take
-turns; a figure is the median over rounds of the ratio of CPU times within a round.
+float32, boundary wrap, one thread, a disk of radius 7.5 (15 x 15 pixels, a sum of 6 products of a row and a column, with a
+real OTF) and a camera shake (31 x 31 pixels, 20 products, an OTF that is not real), plan included. All calls take turns; a
+figure is the median over rounds of the ratio of CPU times within a round.
 
     python benchmarks/filters.py [--shapes 2048x2048 4096x4096 4000x6000] [--rounds 9] [--json FILE]
 """
@@ -19,9 +20,9 @@ from measuring import Figure, random_scene, ratio, take_turns, write_figures
 
 from restoretk import convolve, regularized_filter, richardson_lucy, wiener
 from restoretk.convolution._fast import set_fast
-from restoretk.psf import disk_psf
+from restoretk.psf import camera_shake_psf, disk_psf
 
-PSF = disk_psf(7.5)
+PSF, SHAKE = disk_psf(7.5), camera_shake_psf(31, rng=1)
 STEPS, SLOWER_STEPS = 10, 2.0  # of Richardson-Lucy
 FIXED, AUTOMATIC = {"numpy": 1.1, "fast": 0.8}, {"numpy": 0.3, "fast": 0.15}
 PEERS = {
@@ -59,6 +60,7 @@ def filters(shape: tuple[int, int], rounds: int) -> Iterator[Figure]:
     ours: dict[str, Callable[[], object]] = {
         "wiener, fixed": partial(wiener, image, PSF, noise_to_signal=0.01, boundary="wrap"),
         "wiener, auto": partial(wiener, image, PSF, boundary="wrap"),
+        "wiener, fixed, camera shake": partial(wiener, image, SHAKE, noise_to_signal=0.01, boundary="wrap"),
         "regularized_filter, fixed": partial(regularized_filter, image, PSF, regularization=0.01, boundary="wrap"),
         "regularized_filter, gcv": partial(regularized_filter, image, PSF, boundary="wrap"),
     }
@@ -76,6 +78,9 @@ def filters(shape: tuple[int, int], rounds: int) -> Iterator[Figure]:
             yield Figure(
                 "filters", f"{method}, {rule} adds, {size}, {kind}", float(more), AUTOMATIC[kind], unit="pairs"
             )
+        shake = "wiener, fixed, camera shake"
+        pairs = ratio(seconds, f"{shake}, {kind}", "pair")
+        yield Figure("filters", f"{shake}, {size}, {kind}", pairs, FIXED[kind], unit="pairs", detail=pair)
 
 
 def steps(shape: tuple[int, int], rounds: int) -> Iterator[Figure]:

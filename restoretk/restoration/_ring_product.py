@@ -104,15 +104,16 @@ class RingSum:
 
 def _waves(ring: Ring, columns: slice | Array, dtype: np.dtype[Any]) -> Array:
     """exp(-2 pi i k x / n) for the columns x beyond the frame (rows) and the columns k of the half spectrum, those chosen."""
-    return np.ascontiguousarray(
-        _all_waves(ring.frame[1], ring.torus[1], np.result_type(dtype, np.complex64))[:, columns]
-    )
+    width = ring.torus[1]
+    chosen = np.arange(width // 2 + 1)[columns]
+    turns = np.outer(np.arange(ring.frame[1], width), chosen) % width
+    waves: Array = _roots(width, np.result_type(dtype, np.complex64))[turns]
+    return waves
 
 
 @lru_cache(maxsize=4)
-def _all_waves(start: int, width: int, dtype: np.dtype[Any]) -> Array:
-    """`_waves` in all columns."""
-    turns = np.outer(np.arange(start, width), np.arange(width // 2 + 1)) % width
-    waves: Array = np.exp(turns * (-2j * np.pi / width)).astype(dtype)
-    waves.flags.writeable = False
-    return waves
+def _roots(width: int, dtype: np.dtype[Any]) -> Array:
+    """The roots of unity of a circle, exp(-2 pi i k / width): all that waves are made of, and no larger than a row."""
+    roots: Array = np.exp(np.arange(width) * (-2j * np.pi / width)).astype(dtype)
+    roots.flags.writeable = False
+    return roots

@@ -199,7 +199,6 @@ def test_from_one_format_to_another(tmp_path: Path) -> None:
 
 
 KILLED = """
-import sys
 from pathlib import Path
 import numpy as np
 from restoretk.blockwise import engine, restore_file
@@ -478,6 +477,23 @@ def test_blocks_grow_with_the_memory_and_hold_whole_chunks(monkeypatch: pytest.M
     assert sizes[0] < sizes[-1]
     with pytest.raises(ValueError, match=r"memory must be at least \d+ MiB"):
         Layout.within(Room(RESIDENT + (20 << 20)), Planes(), 64)  # type: ignore[arg-type]
+
+
+_WIDE = """
+from pathlib import Path
+import numpy as np
+from restoretk.blockwise import restore_file
+restore_file("in.npy", np.full((5, 101), 1 / 505), "out.npy", "wiener:noise_to_signal=0.01", memory=180 << 20)
+peak = next(line for line in Path("/proc/self/status").read_text("ascii").splitlines() if line.startswith("VmHWM:"))
+print(int(peak.split()[1]) // 1024)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="Linux says how much memory a process took at most")
+def test_wide_planes_under_the_unknown_boundary_keep_to_the_memory(tmp_path: Path, rng: np.random.Generator) -> None:
+    np.save(tmp_path / "in.npy", rng.random((200, 60000), dtype=np.float32))
+    found = subprocess.run([sys.executable, "-c", _WIDE], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert int(found.stdout) <= 180
 
 
 @pytest.mark.parametrize("options", [{"boundary": "wrap"}, {}, {"method": "richardson_lucy:iterations=3"}])
