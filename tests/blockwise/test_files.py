@@ -199,6 +199,7 @@ def test_from_one_format_to_another(tmp_path: Path) -> None:
 
 
 KILLED = """
+import sys
 from pathlib import Path
 import numpy as np
 from restoretk.blockwise import engine, restore_file
