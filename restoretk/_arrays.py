@@ -235,6 +235,8 @@ def check_finite(array: Array, name: str) -> None:
     """Raise ValueError with the number of NaN or infinite values and the first position."""
     # The extremes are not finite if anything is not: a few times quicker than to ask every number.
     if array.size and not (np.isfinite(array.min()) and np.isfinite(array.max())):
+        if not array.ndim:
+            raise ValueError(f"{name} must be finite, got {array}")
         bad = ~np.isfinite(array)
         first = tuple(int(i) for i in np.argwhere(bad)[0])
         raise ValueError(f"{name} must be finite, got {int(bad.sum())} NaN or infinite values, the first at {first}")
@@ -296,6 +298,7 @@ def check_out(out: object, image: npt.ArrayLike) -> Array | None:
 def check_layout(shape: tuple[int, ...], spatial_ndim: int, channel_axis: int | None, name: str = "image") -> None:
     """Raise ValueError for an array of a shape that `to_planes` refuses."""
     ndim = len(shape)
+    check_axis_number(channel_axis)
     if channel_axis is not None and not -ndim <= channel_axis < ndim:
         raise ValueError(f"channel_axis must be an axis of {name} of shape {shape}, got {channel_axis}")
     if ndim - (channel_axis is not None) < spatial_ndim:
@@ -308,6 +311,20 @@ def check_layout(shape: tuple[int, ...], spatial_ndim: int, channel_axis: int | 
             f"{name} of shape {shape} looks like colour and the psf has {spatial_ndim} axes: pass channel_axis=-1, or move "
             f"the spatial axes to the end"
         )
+
+
+def check_axis_number(channel_axis: object) -> None:
+    """Raise TypeError for what is neither a whole number nor None."""
+    if channel_axis is not None and (isinstance(channel_axis, bool) or not isinstance(channel_axis, (int, np.integer))):
+        raise TypeError(f"channel_axis must be a whole number or None, got {channel_axis!r}")
+
+
+def generator(rng: Rng) -> np.random.Generator:
+    """The generator, or a new one with the seed; raises TypeError or ValueError for what is neither."""
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"rng must be a Generator, a whole number >= 0 or None, got {rng!r}") from None
 
 
 def looks_like_colour(shape: tuple[int, ...], spatial_ndim: int) -> bool:

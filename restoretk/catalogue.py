@@ -99,6 +99,8 @@ def psf_file(spec: str | Path) -> Path | None:
     """
     if isinstance(spec, Path):
         return spec
+    if not isinstance(spec, str):
+        raise TypeError(f"psf must be text such as 'disk:radius=4' or a path, got {type(spec).__name__}")
     name, _, rest = spec.partition(":")
     if name.strip() == "file":  # a path is taken as it stands: it may hold any sign of the grammar
         key, equals, path = rest.partition("=")

@@ -20,7 +20,7 @@ from restoretk._any_array import (
     to_planes,
 )
 from restoretk._any_array import to_dtype as to_foreign_dtype
-from restoretk._arrays import Array, Rng, as_float_image, from_unit, to_dtype
+from restoretk._arrays import Array, Rng, as_float_image, from_unit, generator, to_dtype
 from restoretk.convolution._any_blur import blur
 from restoretk.convolution.blur import convolve
 from restoretk.noise import Noise, make_noise
@@ -105,7 +105,7 @@ def degrade(
 
 def _disturbed(blurred: Array, disturb: Noise, rng: Rng) -> Array:
     """The blurred image with its noise, in the same precision."""
-    observed = np.asarray(disturb(blurred, np.random.default_rng(rng)))
+    observed = np.asarray(disturb(blurred, generator(rng)))
     if observed.shape != blurred.shape:
         raise ValueError(f"noise must keep the shape {blurred.shape}, got {observed.shape}")
     return observed.astype(blurred.dtype, copy=False)

@@ -19,6 +19,7 @@ from restoretk._arrays import (
     to_planes,
     unit_of,
 )
+from restoretk.catalogue import make_psf
 from restoretk.convolution.average_pooling import average_pool
 from restoretk.convolution.blur import convolve
 from restoretk.convolution.matrix import convolution_matrix
@@ -39,7 +40,7 @@ from restoretk.noise import (
 )
 from restoretk.noise_estimation import estimate_noise_sigma, estimate_poisson_gaussian, measure_noise
 from restoretk.psf import check_psf, find_background, subtract_background
-from restoretk.restoration import METHODS, restore, wiener
+from restoretk.restoration import METHODS, plan_restoration, restore, wiener
 from restoretk.upsampling import conv_transpose, downsample, upsample
 from restoretk.upsampling.checkerboard import inspect_kernel
 from restoretk.upsampling.phases import phase_sums
@@ -401,3 +402,33 @@ def test_nothing_is_said_about_other_images(image: np.ndarray) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         as_float_image(image)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "said"),
+    [
+        (
+            lambda: wiener(np.ones((9, 8, 3)), np.ones((1, 1)), channel_axis="c"),
+            TypeError,
+            "channel_axis must be a whole",
+        ),  # type: ignore[arg-type]
+        (lambda: wiener(np.ones((9, 8)), np.ones((1, 1)), noise_to_signal=float("nan")), ValueError, "finite, got nan"),
+        (
+            lambda: wiener(np.ones((9, 8)), np.ones((1, 1)), mask=np.ones((3, 3), bool)),
+            ValueError,
+            r"shape \(9, 8\), got",
+        ),
+        (lambda: make_psf(None), TypeError, "psf must be text such as 'disk:radius=4' or a path, got NoneType"),  # type: ignore[arg-type]
+        (lambda: gaussian_noise(np.ones(3), 0.1, rng="x"), TypeError, "rng must be a Generator, a whole number"),  # type: ignore[arg-type]
+        (lambda: gaussian_noise(np.ones(3), 0.1, rng=-1), ValueError, "rng must be a Generator, a whole number"),
+        (lambda: plan_restoration(np.ones((9, 8)), np.ones((1, 1))), ValueError, "shape must be that of the images"),
+        (
+            lambda: plan_restoration((9, 8), np.ones((1, 1)))(np.ones((9, 8))),
+            ValueError,
+            "dtype float32 of the plan, got .* float64: plan_restoration takes the shape and dtype= of the images",
+        ),
+    ],
+)
+def test_a_wrong_argument_is_named_with_its_rule(call: Callable[[], object], error: type[Exception], said: str) -> None:
+    with pytest.raises(error, match=said):
+        call()

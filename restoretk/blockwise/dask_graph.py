@@ -91,7 +91,7 @@ def dask_restoration(image: da.Array, psf: npt.ArrayLike, method: str, **options
     if method in OVERLAPPING:
         return steps_in_blocks(image, kernel, options)
     dtype = working_dtype(image.dtype)
-    height, width = torus_for((rows, columns), kernel.shape, boundary)
+    height, width = torus_for((rows, columns), kernel.shape, boundary, estimated=True)
     torus = (height, width)
     laid = image if boundary == "wrap" else extended(image, torus, FIRST_GUESS.get(boundary, boundary))
     complex_dtype = np.result_type(dtype, np.complex64)

@@ -45,7 +45,7 @@ def do_in_sweeps(
 ) -> dict[str, Any]:
     """Do what is not done yet, and give the output its name; what `restoretk.blockwise.restore_file` says of it."""
     boundary = task.boundary
-    rows, columns = torus_for(source.shape[1:], task.psf.shape, boundary)
+    rows, columns = torus_for(source.shape[1:], task.psf.shape, boundary, estimated=True)
     torus = (rows, columns)
     lit, encode = task.lit(source)
     planes = SourcePlanes(lit)

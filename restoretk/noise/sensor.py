@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from restoretk._arrays import Array, Rng, as_float_image, from_unit, in_unit, to_dtype, unit_of
+from restoretk._arrays import Array, Rng, as_float_image, from_unit, generator, in_unit, to_dtype, unit_of
 from restoretk._grammar import OptionError
 
 # numpy draws Poisson counts as int64.
@@ -41,7 +41,7 @@ def gaussian_noise(image: npt.ArrayLike, sigma: float, *, rng: Rng = None) -> Ar
     """
     working, dtype = as_float_image(image)
     sigma = _level(sigma, "sigma")
-    noise = np.random.default_rng(rng).standard_normal(working.shape)
+    noise = generator(rng).standard_normal(working.shape)
     with np.errstate(over="ignore"):
         return to_dtype(_as(working + sigma * noise, working), dtype)
 
@@ -74,7 +74,7 @@ def poisson_noise(image: npt.ArrayLike, peak: float, *, rng: Rng = None) -> Arra
     array([0.  , 0.5 , 0.94])
     """
     working, dtype = as_float_image(image)
-    return to_dtype(_as(_photons(working, peak, np.random.default_rng(rng)), working), dtype)
+    return to_dtype(_as(_photons(working, peak, generator(rng)), working), dtype)
 
 
 def poisson_gaussian_noise(image: npt.ArrayLike, peak: float, sigma: float, *, rng: Rng = None) -> Array:
@@ -112,10 +112,10 @@ def poisson_gaussian_noise(image: npt.ArrayLike, peak: float, sigma: float, *, r
     """
     working, dtype = as_float_image(image)
     sigma = _level(sigma, "sigma")
-    generator = np.random.default_rng(rng)
-    counted = _photons(working, peak, generator)
+    drawn = generator(rng)
+    counted = _photons(working, peak, drawn)
     with np.errstate(over="ignore"):
-        return to_dtype(_as(counted + sigma * generator.standard_normal(working.shape), working), dtype)
+        return to_dtype(_as(counted + sigma * drawn.standard_normal(working.shape), working), dtype)
 
 
 def salt_and_pepper_noise(image: npt.ArrayLike, amount: float, *, rng: Rng = None) -> Array:
@@ -150,7 +150,7 @@ def salt_and_pepper_noise(image: npt.ArrayLike, amount: float, *, rng: Rng = Non
     amount = _level(amount, "amount")
     if amount > 1:
         raise OptionError(f"amount must be between 0 and 1, got {amount!r}")
-    draw = np.random.default_rng(rng).random(working.shape)
+    draw = generator(rng).random(working.shape)
     result = np.where(draw < amount / 2, 0, working)
     return to_dtype(_as(np.where(draw >= 1 - amount / 2, 1, result), working), dtype)
 
@@ -184,7 +184,7 @@ def speckle_noise(image: npt.ArrayLike, sigma: float, *, rng: Rng = None) -> Arr
     """
     working, dtype = as_float_image(image)
     sigma = _level(sigma, "sigma")
-    gain = 1 + sigma * np.random.default_rng(rng).standard_normal(working.shape)
+    gain = 1 + sigma * generator(rng).standard_normal(working.shape)
     unit = unit_of(working)  # a number near the largest may be multiplied beyond it
     return to_dtype(from_unit(_as(in_unit(working, unit) * gain, working), unit), dtype)
 

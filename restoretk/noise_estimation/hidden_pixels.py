@@ -56,7 +56,8 @@ def _in_layout(mask: Array, shape: tuple[int, ...], channel_axis: int | None, sp
     axes = axes if spatial_ndim is None else axes[len(axes) - spatial_ndim :]
     spatial = tuple(shape[axis] for axis in axes)
     if mask.dtype != np.bool_ or mask.shape not in (shape, spatial):
-        raise ValueError(f"mask must be boolean of shape {shape} or {spatial}, got {mask.dtype} of shape {mask.shape}")
+        allowed = f"{shape}" if spatial == shape else f"{shape} or {spatial}"
+        raise ValueError(f"mask must be boolean of shape {allowed}, got {mask.dtype} of shape {mask.shape}")
     if mask.shape == shape:
         return mask
     return np.broadcast_to(np.expand_dims(mask, tuple(axis for axis in range(len(shape)) if axis not in axes)), shape)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from restoretk._arrays import Array, as_array
+from restoretk._arrays import Array, as_array, check_axis_number
 from restoretk.psf.check import check_psf
 
 
@@ -44,6 +44,7 @@ def psfs_for(psf: npt.ArrayLike, image_shape: Sequence[int], channel_axis: int |
     [(4, 5)]
     """
     stack = as_array(psf, "psf")
+    check_axis_number(channel_axis)
     ndim = len(image_shape)
     if channel_axis is None or stack.ndim != ndim or not -ndim <= channel_axis < ndim:
         return (check_psf(stack),)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from restoretk._arrays import Array, Rng
+from restoretk._arrays import Array, Rng, generator
 from restoretk.psf._window import finite, positive, unit_sum, window
 
 
@@ -120,7 +120,7 @@ def camera_shake_psf(size: int, *, rng: Rng, smoothness: float = 0.3) -> Array:
     smoothness = positive(smoothness, "smoothness")
     if not 0.02 <= smoothness <= 10:
         raise ValueError(f"smoothness must be between 0.02 and 10 exposures, got {smoothness!r}")
-    path = _random_path(64 * size, smoothness, np.random.default_rng(rng))
+    path = _random_path(64 * size, smoothness, generator(rng))
     path -= path.mean(axis=1, keepdims=True)
     path *= ((size - 1) // 2) / np.abs(path).max()
     corner = np.floor(path).astype(np.intp)

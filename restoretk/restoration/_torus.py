@@ -33,6 +33,7 @@ from restoretk.restoration.unknown_boundary import extend_unknown
 from restoretk.restoration.weighted import PixelWeights, poisson_weights, read_weights
 
 SOLVED_FOR = ("unknown", "smooth")
+_APART = 16  # pixels at least between opposite edges, beyond what the PSF needs, where the ring is estimated
 RESTORATION_BOUNDARIES = (*BOUNDARIES, "taper", "smooth", "unknown")
 
 
@@ -75,7 +76,7 @@ def open_problem(
     frame = planes.shape[1:]
     psfs, side = _for_planes(psfs, len(planes), frame)
 
-    torus = torus_for(frame, side, boundary)
+    torus = torus_for(frame, side, boundary, estimated=estimate)
     if not estimate:
         extended, unseen, observed = _as_seen(planes, psfs, torus, boundary, hidden)
         return Problem(
@@ -94,7 +95,7 @@ def open_problem(
     missing = hidden
     steps, fits = 0, None
     if missing is not None and boundary not in ("unknown", "wrap"):
-        optics = workshop.optics(psfs, torus_for(frame, side, "unknown"), np.dtype(np.float64))
+        optics = workshop.optics(psfs, torus_for(frame, side, "unknown", estimated=True), np.dtype(np.float64))
         whole, steps, _ = _complete(planes, optics, missing)
         planes, missing = crop(whole, [0] * spatial_ndim, frame).astype(planes.dtype), None
     if boundary == "unknown" or missing is not None:
@@ -159,14 +160,20 @@ def _as_seen(
     return np.where(unseen, np.zeros((), extended.dtype), extended), unseen, frames
 
 
-def torus_for(frame: tuple[int, ...], psf_shape: Sequence[int], boundary: str) -> tuple[int, ...]:
+def torus_for(
+    frame: tuple[int, ...], psf_shape: Sequence[int], boundary: str, *, estimated: bool = False
+) -> tuple[int, ...]:
     """The torus on which a frame is restored: for most boundaries one with room for the PSF beyond it.
 
-    A ring that is solved for should be narrow, one that is written down should have a fast FFT.
+    A ring that is solved for should be narrow, one that is written down should have a fast FFT. Where unknown pixels are
+    ``estimated`` under the spectrum of the scene, opposite edges must not be near neighbours: with no more room than the PSF
+    needs, sky and ground drew each other towards themselves, by some levels of 255 in the outer rows.
     """
     if boundary in ON_THE_FRAME:
         return frame
     rings = [2 * (longest // 2) + (longest > 1) for longest in psf_shape]
+    if estimated and boundary == "unknown":
+        rings = [ring + max(_APART, ring // 2) if ring else 0 for ring in rings]
     return fast_shape([size + ring for size, ring in zip(frame, rings, strict=True)], near=boundary in SOLVED_FOR)
 
 

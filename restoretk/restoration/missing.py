@@ -87,7 +87,8 @@ def _in_layout(mask: Array, shape: tuple[int, ...], spatial_axes: tuple[int, ...
     """The mask in the shape of the image."""
     spatial = tuple(shape[axis] for axis in spatial_axes)
     if mask.dtype != np.bool_ or mask.shape not in (shape, spatial):
-        raise ValueError(f"mask must be boolean of shape {shape} or {spatial}, got {mask.dtype} of shape {mask.shape}")
+        allowed = f"{shape}" if spatial == shape else f"{shape} or {spatial}"
+        raise ValueError(f"mask must be boolean of shape {allowed}, got {mask.dtype} of shape {mask.shape}")
     if mask.shape == shape:
         return mask
     others = tuple(axis for axis in range(len(shape)) if axis not in spatial_axes)

@@ -81,12 +81,17 @@ class RestorationPlan:
     def _check(self, shape: tuple[int, ...], dtype: str) -> None:
         if shape != self.shape or dtype != str(self.dtype):
             raise ValueError(
-                f"image must have the shape {self.shape} and dtype {self.dtype} of the plan, got {shape} and {dtype}"
+                f"image must have the shape {self.shape} and dtype {self.dtype} of the plan, got {shape} and {dtype}: "
+                f"plan_restoration takes the shape and dtype= of the images"
             )
 
 
 def _checked_shape(shape: Sequence[int]) -> tuple[int, ...]:
     """The shape of an image, in which only a 0 is left for the method to refuse."""
+    if np.ndim(shape) > 1:
+        raise ValueError(
+            f"shape must be that of the images, such as image.shape, got an array of shape {np.shape(shape)}"
+        )
     sides = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
     if not all(isinstance(side, (int, np.integer)) and side >= 0 for side in sides):
         raise ValueError(f"shape must be the whole numbers of pixels along the axes of the images, got {shape}")
