@@ -93,7 +93,7 @@ class Rings:
             found: Array = np.load(self._file(plane), allow_pickle=False)
         except (ValueError, EOFError):
             return None
-        return found if [checksum(found)] == sums else None
+        return found if checksum(found) == sums[0] else None
 
     def _solve(self, plane: int, engine: Engine, progress: Progress) -> None:
         ring, dtype = self._ring, self._optics.dtype

@@ -23,6 +23,7 @@ from restoretk.convolution.sweeps import blocks, in_order, share
 _SUB_BLOCK = 1 << 19  # bytes of rows transformed at a time
 _STRIP = 1 << 20  # bytes of columns filtered at a time
 _NARROWEST, _PARTS = 16, 8
+_MOST_CHECKSUMS = 1 << 18
 _MOST_BLOCK = 1 << 26  # bytes: larger blocks gain nothing
 _SPARE = 24 << 20  # bytes for what is not counted here: temporaries of a sub-block, of the codec of a file
 _OF_A_THREAD = 12 << 20  # bytes more of these for each thread beside the first
@@ -61,14 +62,23 @@ class Layout:
         """
         total = source.shape[1]
         of_row, of_column = _bytes_of_lines(source)
-        least = cls(min(row_step, total), _NARROWEST, total)
+        least = cls._least(source, row_step)
         least.check(room, source)
         for_block = min(room.memory - room.taken(0), _MOST_BLOCK)
-        height = max(row_step, for_block // of_row // row_step * row_step)
+        height = max(least.rows, for_block // of_row // row_step * row_step)
         # What the rows of a block have in the columns of another is copied: never more than a part of either.
         most = source.shape[2] // 2 // _PARTS
-        width = max(_NARROWEST, min(for_block // of_column, most) // _NARROWEST * _NARROWEST)
+        width = max(least.columns, min(for_block // of_column, most) // _NARROWEST * _NARROWEST)
         return cls(min(height, total), width, total)
+
+    @classmethod
+    def _least(cls, source: Source, row_step: int) -> Layout:
+        """The smallest blocks: each of rows has a checksum in each of columns, and these take memory too."""
+        _, total, columns = source.shape
+        times = 1
+        while -(-total // (row_step * times)) * -(-(columns // 2 + 1) // (_NARROWEST * times)) > _MOST_CHECKSUMS:
+            times += 1
+        return cls(min(row_step * times, total), _NARROWEST * times, total)
 
     def check(self, room: Room, source: Source) -> None:
         """Raise ValueError where there is no room for these blocks."""

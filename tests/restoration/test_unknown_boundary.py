@@ -9,6 +9,7 @@ from restoretk._arrays import Array
 from restoretk.convolution.blur import convolve
 from restoretk.convolution.boundary import extend_periodically
 from restoretk.convolution.fourier import apply_transfer_function, fast_shape, psf_to_otf
+from restoretk.restoration.regularized import regularized_filter
 from restoretk.restoration.signal_spectrum import SignalSpectrum, fit_signal_spectrum
 from restoretk.restoration.unknown_boundary import extend_unknown
 
@@ -205,6 +206,21 @@ def test_a_frame_of_a_larger_scene_is_restored_without_ringing(camera: Array) ->
         for name, z in (("unknown", unknown), ("mirrored", mirrored))
     }
     assert error["unknown"] < 0.6 * error["mirrored"]
+
+
+def test_edges_that_differ_do_not_draw_each_other(camera: Array, rng: np.random.Generator) -> None:
+    """A dark top and a bright bottom are neighbours on the torus."""
+    y, x = np.mgrid[0:23, 0:17]
+    psf = np.exp(-(((y - 14) / 4) ** 2) - ((x - 6) / 3) ** 2) + 0.3 * np.exp(
+        -(((y - 5) / 2) ** 2) - ((x - 12) / 2) ** 2
+    )
+    psf /= psf.sum()
+    scene = (0.3 + 0.4 * camera) * np.linspace(0.1, 1.4, len(camera))[:, None]
+    seen = convolve(scene, psf, boundary="wrap") + rng.normal(0, 0.01, scene.shape)
+    inside = np.s_[30:-30, 30:-30]
+    error = regularized_filter(seen[inside], psf, regularization=0.0225) - scene[inside]
+    for rows in (error[:8], error[-8:]):
+        assert np.abs(rows.mean(axis=1)).max() < 5 / 255
 
 
 def test_wrong_arguments_are_named(scene: Array, lopsided_psf: Array) -> None:
