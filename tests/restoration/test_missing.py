@@ -128,7 +128,7 @@ def test_bad_masks_are_named(camera: Array, lopsided_psf: Array) -> None:
         ValueError, match=r"mask must be a boolean array or nan or saturated or both joined by .*, got 'holes'"
     ):
         wiener(image, lopsided_psf, mask="holes")
-    with pytest.raises(ValueError, match=r"mask must be boolean of shape \(91, 123\) .* got int64"):
+    with pytest.raises(ValueError, match=r"mask must be boolean of shape \(91, 123\), got int64"):
         wiener(image, lopsided_psf, mask=np.zeros(image.shape, np.int64))
     with pytest.raises(ValueError, match=r"mask must be boolean .* of shape \(3, 3\)"):
         wiener(image, lopsided_psf, mask=np.zeros((3, 3), bool))
