@@ -68,18 +68,6 @@ class SampledPlanes(GivenSample):
         return self._row_spectra.pop() if self._row_spectra else None
 
 
-class SampledPower:
-    """What `ColumnSample` reads of spectra (P, rows, n), as their mean power over ``size``: worked out for what is read."""
-
-    def __init__(self, spectra: ColumnSample, size: float = 1.0) -> None:
-        self._spectra, self._size = spectra, size
-
-    def __getitem__(self, indices: tuple[Array, ...]) -> Array:
-        found = self._spectra[indices]
-        power: Array = (found.real**2 + found.imag**2).mean(axis=0, dtype=np.float64) / self._size
-        return power
-
-
 def power_of(spectra: Array, torus: Sequence[int]) -> Array:
     """|G|^2 / N of spectra, in their precision."""
     power: Array = spectra.real**2 + spectra.imag**2

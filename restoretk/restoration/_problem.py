@@ -12,7 +12,7 @@ from restoretk._arrays import Array
 from restoretk.convolution.column_blocks import ColumnBlocks
 from restoretk.convolution.fourier import forward_transform, half_spectrum_weights
 from restoretk.convolution.sweeps import LARGE, transform_plane
-from restoretk.restoration._column_sample import GivenSample, SampledPlanes, SampledPower, power_of
+from restoretk.restoration._column_sample import GivenSample, SampledPlanes, power_of
 from restoretk.restoration._dark_bands import power_in_dark_bands
 from restoretk.restoration._optics import Optics
 from restoretk.restoration._periodogram import drawn_columns
@@ -165,10 +165,9 @@ class Problem:
         """|G|^2 / N, averaged over some planes, and |H|^2 of one OTF."""
         if self.sample is None:
             return SpectrumPower(self.spectrum[planes], float(np.prod(self.torus))), self.optics.otf_power[otf]
-        spectra = self.sample.of(self.sample.spectra[planes])
-        return SampledPower(spectra, float(np.prod(self.torus))), SampledPower(
-            self.sample.of(self._otf_sample[otf : otf + 1])
-        )
+        spectra = [self.sample.of(each) for each in self.sample.spectra[planes]]
+        seen_through = [self.sample.of(self._otf_sample[otf])]
+        return SpectrumPower(spectra, float(np.prod(self.torus))), SpectrumPower(seen_through, 1.0)
 
     @cached_property
     def _powers_at_bins(self) -> tuple[Array, Array]:

@@ -198,9 +198,9 @@ class PowerAt(Protocol):
 
 @dataclass(frozen=True)
 class SpectrumPower:
-    """|G|^2 / N of spectra (P, *half), averaged over the planes, worked out for the bins that are asked for."""
+    """The mean of |G|^2 / N over spectra (P, *half), or what gives each at indices: at the bins that are asked for."""
 
-    spectra: Array
+    spectra: Array | Sequence[PowerAt]
     size: float
 
     def __getitem__(self, indices: tuple[Array, ...]) -> Array:
